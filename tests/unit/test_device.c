@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device with its thread, against a fake kernel: commands move, deadlines hold, a parent that is silent
+ * delays nobody, and what fails is told.
+ */
+#include "../../vdpa/device.h"
+#include "fake_vhost.h"
+#include "guest_ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#define CVQ_BITS (1ull << 17 | 1ull << 18 | 1ull << 23)
+
+static struct guest_ring *r;
+static struct device *d;
+static atomic_int failures;
+static const uint8_t set_mac[] = {1, 1, 2, 0, 0, 1, 2, 3};
+
+static void on_failed(void *ctx, const char *why)
+{
+	(void)ctx;
+	(void)why;
+	atomic_fetch_add(&failures, 1);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool readable(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, ms) == 1;
+}
+
+static int open_it(struct err *e)
+{
+	struct device_config cfg = {.path = "/dev/fake",
+				    .mem = &r->mem,
+				    .placement = PLACE_HOLE,
+				    .deadline_ms = 60,
+				    .failed = on_failed};
+
+	return device_open(&d, &cfg, e);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fake_reset();
+	failures = 0;
+	r = aligned_alloc(4096, (sizeof(*r) + 4095) / 4096 * 4096);
+	ring_init(r);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(r);
+	return 0;
+}
+
+static void start_it(void)
+{
+	struct device_queue q[3] = {{true, RING_NUM, 0x6000, 0x7000, 0x8000},
+				    {true, RING_NUM, 0x9000, 0xa000, 0xb000},
+				    {true, RING_NUM, RING_DESC, RING_AVAIL, RING_USED}};
+
+	device_start(d, 1ull << 32 | CVQ_BITS, q, 3);
+	for (int i = 0; i < 200 && !device_idle(d); i++)
+		poll(NULL, 0, 5);
+	assert_true(device_idle(d));
+	(void)readable(fake.queue[2].kick_fd, 0);
+}
+
+static void open_and_start(void)
+{
+	struct err e = {0};
+
+	assert_int_equal(open_it(&e), 0);
+	start_it();
+	assert_int_equal(fake.status, 15);
+}
+
+static void a_command_moves(void **state)
+{
+	uint8_t cmd[16];
+
+	(void)state;
+	open_and_start();
+	assert_int_equal(fake.queue[0].desc, 0x6000);
+	assert_int_equal(fake.queue[0].kick_fd, device_kick_fd(d, 0));
+	assert_int_equal(fake.queue[1].call_fd, device_call_fd(d, 1));
+	assert_int_not_equal(fake.queue[2].kick_fd, device_kick_fd(d, 2)); /* never the guest's */
+	assert_int_not_equal(fake.queue[2].desc, RING_DESC);
+
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(fake.queue[2].kick_fd, 1000));
+	assert_int_equal(fake_device_take(cmd, sizeof(cmd)), 8);
+	assert_memory_equal(cmd, set_mac, 8);
+	fake_device_answer(0, 0, 1, 1);
+	assert_true(readable(device_call_fd(d, 2), 1000));
+	assert_int_equal(r->ram[0x5000], 0);
+	assert_int_equal(failures, 0);
+	device_close(d);
+	assert_int_equal(fake.status, 0);
+}
+
+static void no_answer_is_an_error_in_time(void **state)
+{
+	(void)state;
+	open_and_start();
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	int64_t before = now_ms();
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(device_call_fd(d, 2), 2000));
+	assert_true(now_ms() - before >= 55);
+	assert_int_equal(r->ram[0x5000], 1);
+	for (int i = 0; i < 100 && failures == 0; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(failures, 1);
+	device_close(d);
+}
+
+static void a_stopped_parent_delays_nobody(void **state)
+{
+	(void)state;
+	open_and_start();
+	fake.stall_ms = 400;
+	int64_t before = now_ms();
+	assert_false(device_reset(d, 5));
+	assert_true(now_ms() - before < 200);
+	struct device_queue q[3] = {{true, RING_NUM, 0, 0, 0}};
+	device_start(d, 1ull << 32, q, 1);
+	assert_true(now_ms() - before < 250);
+	assert_false(device_idle(d));
+	fake.stall_ms = 0;
+	device_close(d);
+}
+
+static void closing_has_a_deadline(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_it(&e), 0);
+	fake.stall_ms = 1800;
+	int64_t before = now_ms();
+	device_close(d); /* leaves the thread behind, as documented */
+	assert_true(now_ms() - before < 1700);
+	poll(NULL, 0, 2000);
+}
+
+static void a_failed_start_is_told(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_it(&e), 0);
+	fake.fail_call = "set_group_asid";
+	start_it();
+	assert_int_equal(failures, 1);
+	assert_int_equal(fake.status, 0);
+	fake.fail_call = NULL;
+	start_it(); /* and the next one works */
+	assert_int_equal(fake.status, 15);
+	device_close(d);
+}
+
+static void a_bad_control_ring_is_told(void **state)
+{
+	struct err e = {0};
+	struct device_queue q[3] = {[2] = {true, RING_NUM, 0xfffff000, RING_AVAIL, RING_USED}};
+
+	(void)state;
+	assert_int_equal(open_it(&e), 0);
+	device_start(d, 1ull << 32 | CVQ_BITS, q, 3);
+	for (int i = 0; i < 200 && failures == 0; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(failures, 1);
+	assert_int_not_equal(fake.status, 15);
+	device_close(d);
+}
+
+static void a_refused_open_says_why(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	fake.spaces = 1;
+	assert_true(open_it(&e) < 0);
+	assert_int_equal(e.kind, ERR_HOST);
+	assert_non_null(strstr(e.text, "address space"));
+}
+
+static void placement_and_memory_must_agree(void **state)
+{
+	struct err e = {0};
+	struct device_config cfg = {.path = "/dev/fake", .mem = &r->mem, .placement = PLACE_ALIASED};
+
+	(void)state;
+	assert_true(device_open(&d, &cfg, &e) < 0);
+	assert_int_equal(e.kind, ERR_USAGE);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_command_moves),
+	    TEST(no_answer_is_an_error_in_time),
+	    TEST(a_stopped_parent_delays_nobody),
+	    TEST(a_failed_start_is_told),
+	    TEST(a_bad_control_ring_is_told),
+	    TEST(a_refused_open_says_why),
+	    TEST(placement_and_memory_must_agree),
+	    TEST(closing_has_a_deadline),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

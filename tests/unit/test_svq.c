@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The shadow ring and its arena: what the device sees, and what it can make us believe. */
+#include "../../vdpa/canary.h"
+#include "../../vdpa/svq.h"
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_ring.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct arena a;
+static struct svq s;
+static const uint8_t key[16] = "0123456789abcdef";
+
+static int setup(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	if (arena_create(&a, iova(0x40000000), key, 0x1122334455667788, &e))
+		return -1;
+	svq_init(&s, &a);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_destroy(&a);
+	return 0;
+}
+
+static struct vring_used *used(void)
+{
+	return (struct vring_used *)(void *)a.writable;
+}
+
+static void the_files_are_sealed(void **state)
+{
+	(void)state;
+	assert_int_equal(fcntl(a.readable_fd, F_GET_SEALS),
+			 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE);
+	assert_int_equal(fcntl(a.writable_fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	assert_ptr_equal(mmap(NULL, ARENA_READABLE, PROT_READ | PROT_WRITE, MAP_SHARED, a.readable_fd, 0), MAP_FAILED);
+	assert_int_equal(errno, EPERM);
+	assert_int_equal(write(a.readable_fd, "x", 1), -1);
+	assert_int_equal(ftruncate(a.writable_fd, 0), -1);
+	assert_int_equal(fallocate(a.readable_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -1);
+}
+
+static void canaries_fill_what_the_rings_leave(void **state)
+{
+	uint64_t n = ARENA_SIZE / CANARY_LINE, found = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < n; i++) {
+		struct canary_line line;
+		uint64_t at = i * CANARY_LINE;
+		memcpy(&line, at < ARENA_READABLE ? a.readable + at : a.writable + at - ARENA_READABLE, sizeof(line));
+		int64_t where = canary_find(key, 0x1122334455667788, n, &line);
+		if (where >= 0) {
+			assert_int_equal(where, i);
+			found++;
+		}
+	}
+	assert_int_equal(found, n - 3); /* descriptor table, available ring, used ring: a line each */
+}
+
+static void canaries_cannot_be_guessed_or_shifted(void **state)
+{
+	struct canary_line line = canary_make(key, 1, 5), other = canary_make(key, 1, 6);
+	static const uint8_t other_key[16] = "0123456789abcdeg";
+
+	(void)state;
+	assert_memory_not_equal(&line, &other, sizeof(line));
+	assert_int_equal(canary_find(key, 1, 384, &line), 5);
+	assert_int_equal(canary_find(key, 1, 5, &line), -1);
+	assert_int_equal(canary_find(other_key, 1, 384, &line), -1);
+	line.secret[55] ^= 1;
+	assert_int_equal(canary_find(key, 1, 384, &line), -1);
+}
+
+static void a_command_lies_where_the_device_looks(void **state)
+{
+	const struct vring_desc *d = (const void *)a.readable;
+	const uint16_t *avail = (const void *)(a.readable + 64);
+
+	(void)state;
+	svq_submit(&s, "\1\1abcdef", 8);
+	assert_int_equal(d[0].addr, 0x40000000 + ARENA_PAGE);
+	assert_int_equal(d[0].len, 8);
+	assert_int_equal(d[0].flags, VRING_DESC_F_NEXT);
+	assert_int_equal(d[0].next, 1);
+	assert_int_equal(d[1].addr, 0x40000000 + ARENA_READABLE + ARENA_PAGE);
+	assert_int_equal(d[1].flags, VRING_DESC_F_WRITE);
+	assert_int_equal(avail[1], 1);
+	assert_memory_equal(a.readable + ARENA_PAGE, "\1\1abcdef", 8);
+	assert_int_equal(svq_device(&s).v, 0x40000000 + ARENA_READABLE);
+}
+
+static int answer(uint16_t idx, uint32_t id, uint32_t len, uint8_t ack, uint8_t *got)
+{
+	used()->ring[s.used_idx % SVQ_NUM] = (struct vring_used_elem){id, len};
+	a.writable[ARENA_PAGE] = ack;
+	used()->idx = idx;
+	return svq_poll(&s, got);
+}
+
+static void one_true_completion_is_accepted(void **state)
+{
+	uint8_t ack = 9;
+
+	(void)state;
+	svq_submit(&s, "\1\1abcdef", 8);
+	assert_int_equal(svq_poll(&s, &ack), 0);
+	assert_int_equal(answer(1, 0, 1, 0, &ack), 1);
+	assert_int_equal(ack, 0);
+	assert_int_equal(svq_poll(&s, &ack), 0);
+	svq_submit(&s, "\0\0\1", 3);
+	assert_int_equal(answer(2, 0, 1, 1, &ack), 1);
+	assert_int_equal(ack, 1);
+}
+
+static void false_completions_are_refused(void **state)
+{
+	uint8_t ack = 9;
+
+	(void)state;
+	assert_int_equal(answer(1, 0, 1, 0, &ack), -EPROTO); /* nothing was asked */
+	used()->idx = 0;
+	svq_submit(&s, "\1\1abcdef", 8);
+	assert_int_equal(answer(1, 1, 1, 0, &ack), -EPROTO);	      /* another id */
+	assert_int_equal(answer(1, 0xffffffff, 1, 0, &ack), -EPROTO); /* no id at all */
+	assert_int_equal(answer(1, 0, 0, 0, &ack), -EPROTO);	      /* wrote nothing */
+	assert_int_equal(answer(1, 0, 2, 0, &ack), -EPROTO);	      /* wrote too much */
+	assert_int_equal(answer(1, 0, 1, 2, &ack), -EPROTO);	      /* neither OK nor ERR */
+	assert_int_equal(answer(1, 0, 1, 0xff, &ack), -EPROTO);	      /* never wrote it */
+	for (unsigned idx = 2; idx <= 0xffff; idx++)
+		assert_int_equal(answer((uint16_t)idx, 0, 1, 0, &ack), -EPROTO);
+	assert_int_equal(ack, 9);
+	assert_int_equal(answer(1, 0, 1, 0, &ack), 1);
+}
+
+static void indices_wrap(void **state)
+{
+	uint8_t ack;
+
+	(void)state;
+	for (unsigned n = 1; n <= 0x10000 + 5; n++) {
+		svq_submit(&s, "\0\0\1", 3);
+		assert_int_equal(answer((uint16_t)n, 0, 1, 0, &ack), 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(the_files_are_sealed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(canaries_fill_what_the_rings_leave, setup, teardown),
+	    cmocka_unit_test_setup_teardown(canaries_cannot_be_guessed_or_shifted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),
+	    cmocka_unit_test_setup_teardown(one_true_completion_is_accepted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(false_completions_are_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

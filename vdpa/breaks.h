@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The breaks: one table of the faults that can be put into Ringfence on purpose, so that a proof can
+ * show that it would see them. Each has one effect at one named point of the code.
+ * None may ever be on by itself, and with RINGFENCE_BREAKS=OFF none exists.
+ */
+#ifndef VDPA_BREAKS_H
+#define VDPA_BREAKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum break_id {
+	BREAK_MERGE_ASID,   /* C1: the CVQ's group stays in ASID 0, and so does its arena */
+	BREAK_NO_ASID_ACK,  /* C2: VHOST_BACKEND_F_IOTLB_ASID is not acked */
+	BREAK_MEMSLOT,	    /* C4: the CVQ's arena is a KVM memory slot */
+	BREAK_IGNORE_GROUP, /* C5: the daemon translates every queue by every ASID */
+	BREAK_PASSTHROUGH,  /* C8: the CVQ's ring is the guest's own, unshadowed */
+	BREAK_COUNT,
+};
+
+/** Who has to be told of a break for it to take effect. */
+enum break_side { BREAK_IN_VMM, BREAK_IN_DEVICE };
+
+struct break_info {
+	const char *name; /* as --break takes it */
+	enum break_side side;
+	const char *effect; /* one line, for headers and --list */
+	const char *point;  /* where in the code it takes effect: file, function */
+};
+
+/** The table, indexed by enum break_id. */
+extern const struct break_info break_table[BREAK_COUNT];
+
+/** The id of the break of that name, or -1. With RINGFENCE_BREAKS=OFF always -1. */
+int break_by_name(const char *name);
+
+/** A set of breaks is a bit mask of 1 << enum break_id; 0 is the isolated configuration. */
+static inline bool broken(uint32_t set, enum break_id id)
+{
+#if RINGFENCE_BREAKS
+	return (set >> id) & 1U;
+#else
+	(void)set;
+	(void)id;
+	return false;
+#endif
+}
+
+#endif

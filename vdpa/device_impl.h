@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What device.c (the callers' side) and worker.c (the device's thread) share, and who may touch what.
+ * It must never be included by anything else.
+ */
+#ifndef VDPA_DEVICE_IMPL_H
+#define VDPA_DEVICE_IMPL_H
+
+#include "attach.h"
+#include "cvq.h"
+#include "device.h"
+
+#include <pthread.h>
+#include <time.h>
+
+/** What somebody wants of the thread. Only the latest wish counts: a start begins with a reset anyway. */
+enum wish { WISH_NOTHING, WISH_RESET, WISH_START, WISH_CLOSE };
+
+struct device {
+	struct device_config cfg;
+	struct arena arena;
+	pthread_t thread;
+	int kick_fd[DEVICE_QUEUES_MAX], call_fd[DEVICE_QUEUES_MAX]; /* towards the guest */
+	int shadow_kick_fd, shadow_call_fd;			    /* towards the device */
+	int wake_fd;						    /* a wish was made */
+
+	pthread_mutex_t lock; /* guards from here ... */
+	pthread_cond_t done;
+	enum wish wish;
+	bool busy; /* the thread is at work on a wish, the open included */
+	uint64_t features;
+	struct device_queue queue[DEVICE_QUEUES_MAX];
+	struct err open_error;
+	bool closed; /* ... to here */
+
+	struct attach attach; /* its facts are fixed once the open is done; the rest is the thread's */
+	struct cvq cvq;	      /* the thread's, as is all below */
+	bool cvq_live;
+	struct timespec deadline; /* of the command in flight */
+};
+
+/** The thread: opens, then carries out wishes and moves the CVQ until WISH_CLOSE. */
+void *worker_main(void *device);
+
+/** Add one to an event fd, or take all of it. */
+void event_signal(int fd);
+void event_drain(int fd);
+
+/** CLOCK_MONOTONIC, @ms from now. */
+struct timespec time_in_ms(unsigned ms);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The thread that owns a device: every call that the kernel or the parent can delay is made here, and the
+ * CVQ's commands are moved here, each with a deadline. It must never be waited for without one.
+ */
+#include "device_impl.h"
+
+#include "breaks.h"
+#include "canary.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void event_signal(int fd)
+{
+	/* This can only fail when the counter is full, and then the reader has been signalled already. */
+	(void)eventfd_write(fd, 1);
+}
+
+void event_drain(int fd)
+{
+	eventfd_t n;
+
+	(void)eventfd_read(fd, &n); /* EAGAIN: nothing was there */
+}
+
+struct timespec time_in_ms(unsigned ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+/* Milliseconds until @t, rounded up, for poll(). */
+static int ms_until(const struct timespec *t)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t ms = (t->tv_sec - now.tv_sec) * 1000 + (t->tv_nsec - now.tv_nsec + 999999) / 1000000;
+	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+}
+
+static void tell_failed(struct device *d, const char *why)
+{
+	if (d->cfg.log)
+		d->cfg.log(d->cfg.ctx, why);
+	if (d->cfg.failed)
+		d->cfg.failed(d->cfg.ctx, why);
+}
+
+/* Do what a step of the CVQ asks for. */
+static void carry_out(struct device *d, unsigned todo)
+{
+	unsigned cvq = attach_cvq_index();
+
+	if (todo & CVQ_KICK) {
+		d->deadline = time_in_ms(d->cfg.deadline_ms);
+		event_signal(d->shadow_kick_fd);
+	}
+	if (todo & CVQ_INTERRUPT)
+		event_signal(d->call_fd[cvq]);
+	if (todo & CVQ_MORE)
+		event_signal(d->kick_fd[cvq]);
+	if (todo & CVQ_GUEST_BROKE) {
+		d->cvq_live = false;
+		tell_failed(d, "the guest's control ring cannot be followed");
+	}
+	if (todo & CVQ_DEVICE_BROKE)
+		tell_failed(d, "a control command was not answered in time, or not as virtio asks");
+}
+
+/* The guest's own ring, for the control that shows what passing it on would mean. */
+static void pass_cvq_through(struct device *d, struct attach_queue *out, const struct device_queue *guest)
+{
+	unsigned cvq = attach_cvq_index();
+	uint64_t table = guest->num * 16ull; /* bytes of descriptors; the upper half is canaries, as in the arena */
+
+	*out = (struct attach_queue){true, guest->num, iova(guest->desc), iova(guest->driver), iova(guest->device),
+				     d->kick_fd[cvq], d->call_fd[cvq]};
+	for (uint64_t n = 0, at = table / 2; at + CANARY_LINE <= table; n++, at += CANARY_LINE) {
+		struct canary_line line = canary_make(d->arena.key, d->arena.magic, n);
+		if (gmem_write(d->cfg.mem, gpa(guest->desc + at), &line, sizeof(line)))
+			return;
+	}
+}
+
+/* The shadow ring, in the arena, kicked and called by event fds of our own. */
+static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *guest, uint64_t features)
+{
+	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, features, guest->num, gpa(guest->desc),
+			    gpa(guest->driver), gpa(guest->device));
+
+	if (ret)
+		return ret;
+	*out = (struct attach_queue){true,
+				     SVQ_NUM,
+				     svq_desc(&d->cvq.shadow),
+				     svq_driver(&d->cvq.shadow),
+				     svq_device(&d->cvq.shadow),
+				     d->shadow_kick_fd,
+				     d->shadow_call_fd};
+	d->cvq_live = true;
+	return 0;
+}
+
+static void start(struct device *d, uint64_t features, const struct device_queue *guest)
+{
+	struct attach_queue queues[DEVICE_QUEUES_MAX] = {0};
+	unsigned cvq = attach_cvq_index();
+	struct err e = {0};
+
+	for (unsigned q = 0; q < d->attach.queues && q != cvq; q++)
+		/* The guest's addresses go to the device as they are: its ASID has to hold, not a check here. */
+		queues[q] = (struct attach_queue){guest[q].ready, guest[q].num, iova(guest[q].desc),
+						  iova(guest[q].driver), iova(guest[q].device),
+						  d->kick_fd[q], d->call_fd[q]};
+	if (d->attach.has_cvq && guest[cvq].ready) {
+		if (broken(d->cfg.breaks, BREAK_PASSTHROUGH)) {
+			pass_cvq_through(d, &queues[cvq], &guest[cvq]);
+		} else if (shadow_cvq(d, &queues[cvq], &guest[cvq], features)) {
+			tell_failed(d, "the guest's control ring is not in its RAM, or not a valid ring");
+			(void)attach_reset(&d->attach, &e);
+			return;
+		}
+	}
+	event_drain(d->shadow_kick_fd);
+	event_drain(d->shadow_call_fd);
+	if (attach_start(&d->attach, features, queues, &e)) {
+		d->cvq_live = false;
+		tell_failed(d, e.text);
+		return;
+	}
+	for (unsigned q = 0; q < d->attach.queues; q++)
+		event_signal(d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
+}
+
+static void reset(struct device *d)
+{
+	struct err e = {0};
+
+	if (attach_reset(&d->attach, &e))
+		tell_failed(d, e.text);
+}
+
+/* Take up the latest wish and carry it out. False: close. */
+static bool serve_wish(struct device *d)
+{
+	struct device_queue queue[DEVICE_QUEUES_MAX];
+
+	pthread_mutex_lock(&d->lock);
+	enum wish wish = d->wish;
+	uint64_t features = d->features;
+	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
+		queue[q] = d->queue[q];
+	d->wish = WISH_NOTHING;
+	d->busy = wish != WISH_NOTHING;
+	pthread_mutex_unlock(&d->lock);
+
+	if (wish != WISH_NOTHING)
+		d->cvq_live = false;
+	if (wish == WISH_RESET || wish == WISH_CLOSE)
+		reset(d);
+	else if (wish == WISH_START)
+		start(d, features, queue);
+
+	pthread_mutex_lock(&d->lock);
+	d->busy = false;
+	pthread_cond_broadcast(&d->done);
+	pthread_mutex_unlock(&d->lock);
+	return wish != WISH_CLOSE;
+}
+
+/* Wait for a wish, the guest's control queue, the device's answer or its deadline. */
+static bool serve(struct device *d)
+{
+	struct pollfd fds[] = {
+	    {.fd = d->wake_fd, .events = POLLIN},
+	    {.fd = d->cvq_live ? d->kick_fd[attach_cvq_index()] : -1, .events = POLLIN},
+	    {.fd = d->cvq_live ? d->shadow_call_fd : -1, .events = POLLIN},
+	};
+	bool waiting = d->cvq_live && d->cvq.in_flight;
+
+	if (poll(fds, 3, waiting ? ms_until(&d->deadline) : -1) < 0)
+		return true; /* a signal: look again */
+	if (fds[0].revents) {
+		event_drain(d->wake_fd);
+		return serve_wish(d);
+	}
+	if (fds[2].revents) {
+		event_drain(d->shadow_call_fd);
+		carry_out(d, cvq_device_call(&d->cvq));
+	}
+	if (fds[1].revents && d->cvq_live) {
+		event_drain(d->kick_fd[attach_cvq_index()]);
+		carry_out(d, cvq_guest_kick(&d->cvq));
+	}
+	if (d->cvq_live && d->cvq.in_flight && ms_until(&d->deadline) == 0)
+		carry_out(d, cvq_timeout(&d->cvq));
+	return true;
+}
+
+void *worker_main(void *device)
+{
+	struct device *d = device;
+	struct err e = {0};
+	int ret = attach_open(&d->attach, d->cfg.path, d->cfg.mem, &d->arena, d->cfg.private_cvq, d->cfg.breaks, &e);
+
+	pthread_mutex_lock(&d->lock);
+	d->open_error = e;
+	d->busy = false;
+	d->closed = ret != 0;
+	pthread_cond_broadcast(&d->done);
+	pthread_mutex_unlock(&d->lock);
+
+	if (ret)
+		return NULL;
+	while (serve(d))
+		;
+	attach_close(&d->attach);
+	pthread_mutex_lock(&d->lock);
+	d->closed = true;
+	pthread_cond_broadcast(&d->done);
+	pthread_mutex_unlock(&d->lock);
+	return NULL;
+}

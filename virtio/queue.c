@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device's side of a guest's split virtqueue; see queue.h.
+ *
+ * Everything in the rings is UNTRUSTED: guest. A descriptor is copied out once and only the copy is
+ * looked at; the number of descriptors followed is bounded by the ring's size, so a loop ends as an
+ * over-long chain; every segment is checked against guest RAM before the chain is handed on.
+ */
+#include "queue.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/virtio_ring.h>
+
+int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, gpa_t avail, gpa_t used)
+{
+	if (num == 0 || num > QUEUE_NUM_MAX || (num & (num - 1)))
+		return -EINVAL;
+	if (desc.v % 16 || avail.v % 2 || used.v % 4)
+		return -EINVAL;
+	if (!gmem_contains(m, desc, sizeof(struct vring_desc) * num) ||
+	    !gmem_contains(m, avail, sizeof(struct vring_avail) + 2 * (num + 1ull)) ||
+	    !gmem_contains(m, used, sizeof(struct vring_used) + sizeof(struct vring_used_elem) * num + 2))
+		return -EFAULT;
+	*q = (struct queue){.num = (uint16_t)num, .desc = desc, .avail = avail, .used = used};
+	return 0;
+}
+
+/* Add one descriptor to the chain. UNTRUSTED: guest */
+static int add_segment(struct queue_chain *c, const struct gmem *m, const struct vring_desc *d)
+{
+	uint16_t flags = le16toh(d->flags);
+	struct queue_seg seg = {gpa(le64toh(d->addr)), le32toh(d->len)};
+
+	if (c->readable + c->writable == QUEUE_CHAIN_MAX || (flags & VRING_DESC_F_INDIRECT) ||
+	    !gmem_contains(m, seg.addr, seg.len))
+		return -EBADMSG;
+	c->seg[c->readable + c->writable] = seg;
+	if (flags & VRING_DESC_F_WRITE) {
+		c->writable++;
+		c->writable_len += seg.len;
+	} else if (c->writable == 0) {
+		c->readable++;
+		c->readable_len += seg.len;
+	} else {
+		return -EBADMSG; /* section 2.7.4.2: readable descriptors come first */
+	}
+	return 0;
+}
+
+static int follow(const struct queue *q, const struct gmem *m, struct queue_chain *c)
+{
+	uint16_t i = c->head;
+
+	for (unsigned n = 0; n < q->num; n++) {
+		struct vring_desc d;
+		if (i >= q->num || gmem_read(m, gpa(q->desc.v + sizeof(d) * i), &d, sizeof(d)) ||
+		    add_segment(c, m, &d))
+			return -EBADMSG;
+		if (!(le16toh(d.flags) & VRING_DESC_F_NEXT))
+			return 1;
+		i = le16toh(d.next);
+	}
+	return -EBADMSG; /* more descriptors than the ring has: a loop */
+}
+
+int queue_pop(struct queue *q, const struct gmem *m, struct queue_chain *c)
+{
+	uint16_t avail_idx, head;
+	int ret = gmem_load16(m, gpa(q->avail.v + 2), &avail_idx);
+
+	if (ret)
+		return ret;
+	uint16_t pending = (uint16_t)(avail_idx - q->last_avail);
+	if (pending == 0)
+		return 0;
+	if (pending > q->num)
+		return -EPROTO;
+	ret = gmem_load16(m, gpa(q->avail.v + 4 + 2ull * (q->last_avail % q->num)), &head);
+	if (ret)
+		return ret;
+	if (head >= q->num)
+		return -EPROTO;
+	q->last_avail++;
+	*c = (struct queue_chain){.head = head};
+	ret = follow(q, m, c);
+	if (ret < 0)
+		*c = (struct queue_chain){.head = head}; /* nothing of a malformed chain is used */
+	return ret;
+}
+
+int64_t queue_read(const struct queue_chain *c, const struct gmem *m, void *dst, size_t len)
+{
+	uint8_t *out = dst;
+	size_t done = 0;
+
+	for (unsigned i = 0; i < c->readable && done < len; i++) {
+		size_t n = c->seg[i].len < len - done ? c->seg[i].len : len - done;
+		if (gmem_read(m, c->seg[i].addr, out + done, n))
+			return -EFAULT;
+		done += n;
+	}
+	return (int64_t)done;
+}
+
+int queue_write(const struct queue_chain *c, const struct gmem *m, const void *src, size_t len)
+{
+	const uint8_t *in = src;
+
+	if (len > c->writable_len)
+		return -E2BIG;
+	for (unsigned i = c->readable; i < c->readable + c->writable && len > 0; i++) {
+		size_t n = c->seg[i].len < len ? c->seg[i].len : len;
+		if (gmem_write(m, c->seg[i].addr, in, n))
+			return -EFAULT;
+		in += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int queue_push(struct queue *q, const struct gmem *m, uint16_t head, uint32_t len)
+{
+	struct vring_used_elem elem = {.id = htole32(head), .len = htole32(len)};
+	gpa_t at = gpa(q->used.v + 4 + sizeof(elem) * (q->used_idx % q->num));
+	int ret = gmem_write(m, at, &elem, sizeof(elem));
+
+	if (ret)
+		return ret;
+	q->used_idx++;
+	return gmem_store16(m, gpa(q->used.v + 2), q->used_idx);
+}
+
+bool queue_wants_interrupt(const struct queue *q, const struct gmem *m)
+{
+	uint16_t flags;
+
+	/* The used index must be visible before the flag is read (section 2.7.7.2). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return gmem_load16(m, q->avail, &flags) || !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+}
