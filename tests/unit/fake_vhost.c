@@ -19,6 +19,7 @@ void fake_reset(void)
 			     .queues = 3,
 			     .groups = 2,
 			     .spaces = 2,
+			     .iova_last = ~0ull,
 			     .group = {0, 0, 1},
 			     .group_after_live = {0, 0, 1}};
 }
@@ -95,8 +96,8 @@ int vhost_get_iova_range(const struct vhost *v, iova_t *first, iova_t *last, str
 {
 	(void)v;
 	CALLED(e);
-	*first = iova(0);
-	*last = iova(~0ull);
+	*first = iova(fake.iova_first);
+	*last = iova(fake.iova_last);
 	return 0;
 }
 

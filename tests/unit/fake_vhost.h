@@ -28,6 +28,7 @@ struct fake {
 	/* Knobs, set by the test before use. */
 	uint64_t backend_offered, features;
 	uint32_t device_id, queues, groups, spaces;
+	uint64_t iova_first, iova_last;
 	uint32_t group[8];
 	uint32_t group_after_live[8];	/* what GET_VRING_GROUP says once DRIVER_OK is set */
 	bool drops_asid;		/* the kernel ignores an IOTLB message's ASID */

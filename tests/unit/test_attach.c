@@ -124,6 +124,43 @@ static void too_few_queues(void **state)
 	refused("it has 2, 3 are needed");
 }
 
+static void out_of_reach(void **state)
+{
+	(void)state;
+	fake.iova_last = a.iova.v + ARENA_SIZE - 2;
+	refused("CVQ arena is out of reach");
+	e = (struct err){0};
+	fake.iova_last = RAM_SIZE - 2;
+	refused("guest RAM up to 0x1ffffff is out of reach");
+	e = (struct err){0};
+	fake.iova_last = ~0ull;
+	fake.iova_first = 1;
+	refused("guest RAM");
+	e = (struct err){0};
+	fake.iova_first = 0;
+	fake.iova_last = a.iova.v + ARENA_SIZE - 1; /* exactly enough */
+	assert_int_equal(open_device(0), 0);
+	assert_int_equal(at.config_len, 8);
+	assert_int_equal(at.config[7], 0x5a);
+	assert_non_null(strstr(fake.calls, "set_owner"));
+}
+
+static void any_failing_call_fails_the_open(void **state)
+{
+	static const char *const calls[] = {"set_owner", "get_device_id", "get_features",
+					    "get_vqs_count", "get_vring_max", "get_backend_features",
+					    "set_backend_features", "get_group_num", "get_as_num",
+					    "get_vring_group", "get_iova_range", "get_config_size", "get_config"};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		fake_reset();
+		e = (struct err){0};
+		fake.fail_call = calls[i];
+		refused(calls[i]);
+	}
+}
+
 static void no_cvq_needs_no_isolation(void **state)
 {
 	(void)state;
@@ -146,6 +183,7 @@ static void memory_lands_where_it_belongs(void **state)
 	assert_int_equal(start_device(), 0);
 	assert_int_equal(fake.group_asid[0], 0);
 	assert_int_equal(fake.group_asid[1], 1);
+	assert_null(fake_translate(0, a.iova.v, 1)); /* nothing of the probe is left */
 	assert_ptr_equal(fake_translate(0, 0x1234, 1), ram + 0x1234);
 	assert_ptr_equal(fake_translate(1, a.iova.v, ARENA_READABLE), a.readable);
 	assert_ptr_equal(fake_translate(1, a.iova.v + ARENA_READABLE, ARENA_WRITABLE), a.writable);
@@ -171,8 +209,9 @@ static void a_restart_sets_every_stage_again(void **state)
 	strcpy(first, fake.calls);
 	for (unsigned n = 0; n < 3; n++) {
 		fake.calls[0] = 0;
-		fake.group_asid[1] = 0; /* as vdpa_sim's reset does */
+		fake.group_asid[0] = fake.group_asid[1] = 3 - n % 2 * 3; /* a reset may leave anything */
 		assert_int_equal(start_device(), 0);
+		assert_int_equal(fake.group_asid[0], 0);
 		assert_int_equal(fake.group_asid[1], 1);
 		assert_int_equal(fake.maps, 3);
 		/* The same calls, and the old mappings dropped before the new ones. */
@@ -215,6 +254,7 @@ static void a_status_that_is_not_taken_is_noticed(void **state)
 		e = (struct err){0};
 		fake.refuses_status = (uint8_t)bit;
 		assert_true(start_device() < 0);
+		assert_non_null(strstr(e.text, bit == 4 ? "DRIVER_OK" : bit == 8 ? "FEATURES_OK" : "ACKNOWLEDGE"));
 		assert_int_equal(fake.status, 0);
 	}
 }
@@ -264,6 +304,8 @@ static void breaks_break(void **state)
 	assert_int_equal(start_device(), 0);
 	assert_int_equal(fake.group_asid[1], 0);
 	assert_ptr_equal(fake_translate(0, a.iova.v, 1), a.readable);
+	if (a.iova.v < RAM_SIZE) /* and guest RAM goes on behind it */
+		assert_ptr_equal(fake_translate(0, a.iova.v + ARENA_SIZE, 1), ram + a.iova.v + ARENA_SIZE);
 	assert_null(fake_translate(1, a.iova.v, 1));
 
 	fake_reset();
@@ -286,6 +328,8 @@ int main(void)
 	    TEST(not_a_network_device),
 	    TEST(legacy_device),
 	    TEST(too_few_queues),
+	    TEST(out_of_reach),
+	    TEST(any_failing_call_fails_the_open),
 	    TEST(no_cvq_needs_no_isolation),
 	    TEST(memory_lands_where_it_belongs),
 	    TEST(a_restart_sets_every_stage_again),

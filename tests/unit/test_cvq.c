@@ -58,6 +58,7 @@ static void a_command_goes_there_and_back(void **state)
 	assert_int_equal(cvq_guest_kick(&c), CVQ_KICK);
 	assert_memory_equal(a.readable + ARENA_PAGE, set_mac, sizeof(set_mac));
 	assert_int_equal(ring_used(&r)->idx, 0);
+	assert_true(c.state.promisc);
 	assert_false(c.state.mac_set); /* not before the device says so */
 	assert_int_equal(device_answers(VIRTIO_NET_OK), CVQ_INTERRUPT);
 	assert_int_equal(r.ram[0x5000], VIRTIO_NET_OK);
@@ -183,6 +184,10 @@ static void a_device_that_lies_is_not_believed(void **state)
 	assert_int_equal(r.ram[0x5000], VIRTIO_NET_ERR);
 	pushed(1, 0, 1);
 	assert_false(c.state.mac_set);
+	ring_command(&r, 0, set_mac, sizeof(set_mac)); /* nor asked again */
+	assert_int_equal(cvq_guest_kick(&c), CVQ_INTERRUPT);
+	assert_int_equal(r.ram[0x5000], VIRTIO_NET_ERR);
+	assert_false(c.in_flight);
 }
 
 static void a_lie_without_a_command_pushes_nothing(void **state)

@@ -85,6 +85,9 @@ static void a_driver_reaches_driver_ok(void **state)
 	assert_int_equal(wr(0x070, 0), MMIO_RESET);
 	assert_int_equal(rd(0x070), 0);
 	assert_int_equal(m.queue[0].ready, 0);
+	assert_int_equal(m.driver, 0);
+	assert_int_equal(m.queue_sel, 0);
+	assert_false(m.config_changed);
 	assert_int_equal(wr(0x050, 0), MMIO_NOTHING); /* not before DRIVER_OK */
 }
 
@@ -111,7 +114,7 @@ static void nothing_changes_under_a_live_device(void **state)
 	struct mmio before = m;
 	for (uint64_t offset = 0; offset < 0x200; offset++)
 		for (unsigned len = 1; len <= 8; len *= 2)
-			if (offset != 0x070)
+			if (offset != 0x070 || len != 4)
 				(void)mmio_write(&m, offset, len, 0);
 	assert_memory_equal(before.queue, m.queue, sizeof(m.queue));
 	assert_int_equal(before.driver, m.driver);
@@ -190,7 +193,9 @@ static void failure_is_told_until_reset(void **state)
 	assert_int_equal(rd(0x060), 1);
 	wr(0x070, 15);
 	assert_int_equal(rd(0x070), 15 | 64);
+	mmio_needs_reset(&m);
 	wr(0x070, 0);
+	assert_int_equal(rd(0x060), 1);
 	assert_int_equal(rd(0x070), 0);
 }
 

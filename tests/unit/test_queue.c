@@ -90,6 +90,38 @@ static void malformed_chains_are_refused_whole(void **state)
 	assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
 }
 
+static void a_chain_may_be_as_long_as_the_ring(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < RING_NUM; i++)
+		ring_set(&r, i, 0x4000, 1, i == RING_NUM - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
+	ring_offer(&r, 0);
+	assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
+	assert_int_equal(c.readable, RING_NUM);
+	ring_set(&r, RING_NUM - 1, 0x4000, 1, VRING_DESC_F_NEXT, 3); /* once more round */
+	bad_chain(0);
+}
+
+static void a_chain_may_not_be_longer_than_we_hold(void **state)
+{
+	enum { NUM = 2 * QUEUE_CHAIN_MAX };
+
+	(void)state;
+	assert_int_equal(queue_init(&q, &r.mem, NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
+	for (unsigned i = 0; i < NUM; i++)
+		ring_set(&r, i, 0x4000, 1, i % QUEUE_CHAIN_MAX == QUEUE_CHAIN_MAX - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
+	ring_avail(&r)->ring[0] = 0;
+	ring_avail(&r)->idx = 1;
+	assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
+	assert_int_equal(c.readable, QUEUE_CHAIN_MAX);
+	ring_desc(&r, 20)->flags |= VRING_DESC_F_WRITE; /* half of them writable is no way round it */
+	for (unsigned i = 20; i < QUEUE_CHAIN_MAX; i++)
+		ring_desc(&r, i)->flags = VRING_DESC_F_WRITE | VRING_DESC_F_NEXT;
+	ring_avail(&r)->ring[1] = 0;
+	ring_avail(&r)->idx = 2;
+	assert_int_equal(queue_pop(&q, &r.mem, &c), -EBADMSG);
+}
+
 static void an_untrustworthy_ring_is_reported(void **state)
 {
 	(void)state;
@@ -172,6 +204,8 @@ int main(void)
 	    cmocka_unit_test_setup(rings_are_checked_when_set_up, setup),
 	    cmocka_unit_test_setup(a_chain_comes_out_as_it_was, setup),
 	    cmocka_unit_test_setup(malformed_chains_are_refused_whole, setup),
+	    cmocka_unit_test_setup(a_chain_may_be_as_long_as_the_ring, setup),
+	    cmocka_unit_test_setup(a_chain_may_not_be_longer_than_we_hold, setup),
 	    cmocka_unit_test_setup(an_untrustworthy_ring_is_reported, setup),
 	    cmocka_unit_test_setup(every_available_index_is_survived, setup),
 	    cmocka_unit_test_setup(indices_wrap, setup),

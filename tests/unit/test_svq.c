@@ -68,6 +68,19 @@ static void canaries_fill_what_the_rings_leave(void **state)
 	assert_int_equal(found, n - 3); /* descriptor table, available ring, used ring: a line each */
 }
 
+static void every_start_begins_afresh(void **state)
+{
+	(void)state;
+	memset(a.readable, 0xaa, ARENA_READABLE);
+	memset(a.writable, 0xaa, ARENA_WRITABLE);
+	svq_init(&s, &a);
+	canaries_fill_what_the_rings_leave(state);
+	assert_int_equal(((const uint16_t *)(const void *)(a.readable + 64))[1], 0);
+	assert_int_equal(used()->idx, 0);
+	svq_submit(&s, "\0\0\1", 3);
+	assert_int_equal(a.writable[ARENA_PAGE], 0xff); /* no old answer can pass for a new one */
+}
+
 static void canaries_cannot_be_guessed_or_shifted(void **state)
 {
 	struct canary_line line = canary_make(key, 1, 5), other = canary_make(key, 1, 6);
@@ -159,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(the_files_are_sealed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(canaries_fill_what_the_rings_leave, setup, teardown),
+	    cmocka_unit_test_setup_teardown(every_start_begins_afresh, setup, teardown),
 	    cmocka_unit_test_setup_teardown(canaries_cannot_be_guessed_or_shifted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(one_true_completion_is_accepted, setup, teardown),
