@@ -3,6 +3,8 @@
  * A device with its thread, against a fake kernel: commands move, deadlines hold, a parent that is silent
  * delays nobody, and what fails is told.
  */
+#include "../../vdpa/breaks.h"
+#include "../../vdpa/canary.h"
 #include "../../vdpa/device.h"
 #include "fake_vhost.h"
 #include "guest_ring.h"
@@ -43,15 +45,30 @@ static bool readable(int fd, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
-static int open_it(struct err *e)
+static int open_broken(uint32_t breaks, unsigned deadline_ms, struct err *e)
 {
 	struct device_config cfg = {.path = "/dev/fake",
 				    .mem = &r->mem,
 				    .placement = PLACE_HOLE,
-				    .deadline_ms = 60,
+				    .breaks = breaks,
+				    .canary_key = "a key of 16 byte",
+				    .canary_magic = 0x1122334455667788,
+				    .deadline_ms = deadline_ms,
 				    .failed = on_failed};
 
 	return device_open(&d, &cfg, e);
+}
+
+static int open_it(struct err *e)
+{
+	return open_broken(0, 60, e);
+}
+
+static void wait_for_failure(void)
+{
+	for (int i = 0; i < 400 && failures == 0; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(failures, 1);
 }
 
 static int setup(void **state)
@@ -128,9 +145,82 @@ static void no_answer_is_an_error_in_time(void **state)
 	assert_true(readable(device_call_fd(d, 2), 2000));
 	assert_true(now_ms() - before >= 55);
 	assert_int_equal(r->ram[0x5000], 1);
-	for (int i = 0; i < 100 && failures == 0; i++)
+	wait_for_failure();
+	device_close(d);
+}
+
+static void a_deadline_is_not_early(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_broken(0, 1300, &e), 0);
+	start_it();
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	int64_t before = now_ms();
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(device_call_fd(d, 2), 4000));
+	assert_in_range(now_ms() - before, 1295, 2500);
+	device_close(d);
+}
+
+static void what_was_notified_before_the_start_is_found(void **state)
+{
+	uint8_t cmd[16];
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_it(&e), 0);
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	start_it();
+	assert_true(readable(device_kick_fd(d, 0), 1000)); /* the kernel reads these; here nobody does */
+	assert_true(readable(fake.queue[2].kick_fd, 1000));
+	assert_int_equal(fake_device_take(cmd, sizeof(cmd)), 8);
+	device_close(d);
+}
+
+static void a_flood_is_served_in_turns(void **state)
+{
+	static const uint8_t unknown[] = {0x7f, 0, 1};
+
+	(void)state;
+	open_and_start();
+	ring_command(r, 0, unknown, sizeof(unknown));
+	for (unsigned n = 1; n < RING_NUM; n++)
+		ring_offer(r, 0);
+	eventfd_write(device_kick_fd(d, 2), 1);
+	for (int i = 0; i < 200 && ring_used(r)->idx != RING_NUM; i++)
 		poll(NULL, 0, 5);
-	assert_int_equal(failures, 1);
+	ring_offer(r, 0); /* no notification: the last turn asked for another by itself, or had not ended */
+	eventfd_write(device_kick_fd(d, 2), 1);
+	for (int i = 0; i < 200 && ring_used(r)->idx != RING_NUM + 1; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(ring_used(r)->idx, RING_NUM + 1);
+	device_close(d);
+}
+
+static void a_ring_that_breaks_is_told(void **state)
+{
+	(void)state;
+	open_and_start();
+	ring_avail(r)->idx = 0x8000;
+	eventfd_write(device_kick_fd(d, 2), 1);
+	wait_for_failure();
+	ring_avail(r)->idx = 0;
+	ring_command(r, 0, set_mac, sizeof(set_mac)); /* and not followed any more */
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_false(readable(fake.queue[2].kick_fd, 50));
+	device_close(d);
+}
+
+static void a_reset_that_fails_is_told(void **state)
+{
+	(void)state;
+	open_and_start();
+	fake.fail_call = "set_status";
+	assert_true(device_reset(d, 1000));
+	wait_for_failure();
+	fake.fail_call = NULL;
 	device_close(d);
 }
 
@@ -215,12 +305,45 @@ static void placement_and_memory_must_agree(void **state)
 	assert_int_equal(e.kind, ERR_USAGE);
 }
 
+#if RINGFENCE_BREAKS
+static void passthrough_hands_the_guests_ring_on(void **state)
+{
+	struct err e = {0};
+	struct canary_line first, last;
+
+	(void)state;
+	assert_int_equal(open_broken(1u << BREAK_PASSTHROUGH, 60, &e), 0);
+	start_it();
+	assert_int_equal(fake.queue[2].desc, RING_DESC);
+	assert_int_equal(fake.queue[2].driver, RING_AVAIL);
+	assert_int_equal(fake.queue[2].device, RING_USED);
+	assert_int_equal(fake.queue[2].kick_fd, device_kick_fd(d, 2));
+	assert_int_equal(fake.group_asid[1], 0);
+	assert_int_equal(fake.maps, 1);
+	/* Descriptors 4..7 of 8 are canaries: one line; what follows the table is not touched. */
+	memcpy(&first, ring_desc(r, 4), sizeof(first));
+	memcpy(&last, ring_desc(r, 8), sizeof(last));
+	assert_int_equal(canary_find((const uint8_t *)"a key of 16 byte", 0x1122334455667788, 8, &first), 0);
+	assert_int_equal(last.magic, 0);
+	assert_int_equal(ring_desc(r, 3)->addr, 0);
+	device_close(d);
+}
+#endif
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_command_moves),
 	    TEST(no_answer_is_an_error_in_time),
+	    TEST(a_deadline_is_not_early),
+	    TEST(what_was_notified_before_the_start_is_found),
+	    TEST(a_flood_is_served_in_turns),
+	    TEST(a_ring_that_breaks_is_told),
+	    TEST(a_reset_that_fails_is_told),
+#if RINGFENCE_BREAKS
+	    TEST(passthrough_hands_the_guests_ring_on),
+#endif
 	    TEST(a_stopped_parent_delays_nobody),
 	    TEST(a_failed_start_is_told),
 	    TEST(a_bad_control_ring_is_told),
