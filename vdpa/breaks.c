@@ -7,19 +7,19 @@
 const struct break_info break_table[BREAK_COUNT] = {
     [BREAK_MERGE_ASID] = {"merge-asid", BREAK_IN_VMM,
 			  "the CVQ's group stays in ASID 0 and its arena is mapped there",
-			  "vdpa/device.c: cvq_asid()"},
+			  "vdpa/iotlb.c: iotlb_cvq_asid()"},
     [BREAK_NO_ASID_ACK] = {"no-asid-ack", BREAK_IN_VMM,
 			   "VHOST_BACKEND_F_IOTLB_ASID is not acked, so the kernel maps the arena in ASID 0",
-			   "vdpa/device.c: ack_backend_features()"},
+			   "vdpa/attach.c: ack_backend_features()"},
     [BREAK_MEMSLOT] = {"memslot", BREAK_IN_VMM,
 		       "the CVQ's arena is a KVM memory slot at a GPA equal to its IOVA",
-		       "vmm/run.c: memory slots"},
+		       "vmm/assemble.c: add_memory_broken()"},
     [BREAK_IGNORE_GROUP] = {"ignore-group", BREAK_IN_DEVICE,
 			    "the device translates every queue by ASID 1, then by ASID 0",
 			    "vdpa/vduse/: translate"},
     [BREAK_PASSTHROUGH] = {"passthrough", BREAK_IN_VMM,
 			   "the CVQ's ring is the guest's own, in ASID 0, unshadowed",
-			   "vdpa/device.c: set_up_cvq()"},
+			   "vdpa/worker.c: pass_cvq_through()"},
 };
 
 int break_by_name(const char *name)

@@ -147,7 +147,7 @@ static void make_wish(struct device *d, enum wish wish)
 	event_signal(d->wake_fd);
 }
 
-void device_close(struct device *d)
+bool device_close(struct device *d)
 {
 	struct timespec until = time_in_ms(CLOSE_DEADLINE_MS);
 
@@ -160,11 +160,12 @@ void device_close(struct device *d)
 	pthread_mutex_unlock(&d->lock);
 
 	if (!closed) {
-		pthread_detach(d->thread); /* it sits in the kernel and holds the device till the process ends */
-		return;
+		pthread_detach(d->thread);
+		return false;
 	}
 	pthread_join(d->thread, NULL);
 	free_device(d);
+	return true;
 }
 
 uint64_t device_features(const struct device *d)

@@ -55,8 +55,11 @@ struct device;
  */
 int device_open(struct device **out, const struct device_config *cfg, struct err *e);
 
-/** Reset the device if it still answers, stop the thread and free everything; never blocks past ~1 s. */
-void device_close(struct device *d);
+/**
+ * Reset the device if it still answers, stop the thread and free everything; never blocks past ~1 s. False: the
+ * thread does not come back from the kernel; it keeps the device, and what cfg borrowed, until the process ends.
+ */
+bool device_close(struct device *d);
 
 /** Virtio features that the guest may be offered: what the device has and this VMM knows how to track. */
 uint64_t device_features(const struct device *d);

@@ -21,6 +21,8 @@ static const char *open_remedy(int code)
 	case EACCES:
 	case EPERM:
 		return "run as root, or give this user access to the device node";
+	case EIO:
+		return "the parent did not answer the reset that an open is: is its process alive?";
 	default:
 		return "";
 	}

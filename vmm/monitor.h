@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `ringfence run --monitor FD` says to whoever judges the run, over a SOCK_SEQPACKET socket: the
- * memory files, every record of the guest, and a pause at each attempt's edges so that the judge can
- * look at the arena with the vCPUs stopped. The VMM must never wait for the judge without a deadline.
+ * What `ringfence run --monitor FD` says to whoever judges the run, over a SOCK_SEQPACKET socket:
+ * the memory files, every record of the guest, and a pause at each attempt's edges so that the
+ * judge can look at the arena with the vCPUs stopped. The VMM must never wait for the judge without
+ * a deadline.
  */
 #ifndef VMM_MONITOR_H
 #define VMM_MONITOR_H
@@ -13,11 +14,18 @@
 #include <stdint.h>
 
 enum monitor_type {
-	MONITOR_HELLO = 1,  /* VMM -> judge, once: struct monitor_hello, with three fds: guest RAM, arena
-			       readable, arena writable (SCM_RIGHTS, in this order) */
-	MONITOR_RECORD = 2, /* VMM -> judge: a guest's struct report with its payload, as it came: UNTRUSTED.
-			       For REPORT_BEGIN and REPORT_END all vCPUs are stopped until the judge answers */
-	MONITOR_GO = 3,	    /* judge -> VMM: answer to a BEGIN or END; no payload */
+	/*
+	 * VMM -> judge, once: struct monitor_hello, with three fds (SCM_RIGHTS): guest RAM, arena
+	 * readable, arena writable, in this order.
+	 */
+	MONITOR_HELLO = 1,
+	/*
+	 * VMM -> judge: a guest's struct report with its payload, as it came: UNTRUSTED. For
+	 * REPORT_BEGIN and REPORT_END all vCPUs are stopped until the judge answers.
+	 */
+	MONITOR_RECORD = 2,
+	/* judge -> VMM: the answer to a BEGIN or END; no payload. */
+	MONITOR_GO = 3,
 };
 
 struct monitor_hello {

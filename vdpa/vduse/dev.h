@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VDUSE device: created and torn down, its kernel messages answered, its queues kept ready or
+ * not. What a class of device does with the queues is in net.h. It must never let an answer to the
+ * kernel wait for a queue's work, nor one queue's readiness for another's.
+ *
+ * Two threads use it. The message thread, started here, answers the kernel; the data thread, a
+ * class's own, serves queues. Both take the device's lock, the data thread for one chain at a time
+ * (vduse_lock).
+ */
+#ifndef VDUSE_DEV_H
+#define VDUSE_DEV_H
+
+#include "../err.h"
+#include "as.h"
+#include "trace.h"
+#include "vring.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VDUSE_NAME_LEN 64
+#define VDUSE_CONFIG_LEN 64
+#define VDUSE_RING_MAX VRING_NUM_MAX
+
+/** How long an answer may wait for the lock before it is "failed", and how long a client's call may
+ * wait at all. */
+#define VDUSE_ANSWER_MS 1000
+#define VDUSE_MSG_TIMEOUT_S 2
+
+/* ---- for whoever wants to know what this kernel can do, or to clean up after a device ---- */
+
+struct vduse_facts {
+	bool present;	      /* /dev/vduse/control exists; nothing else holds without it */
+	uint64_t api;	      /* highest API version: 1 has groups and address spaces */
+	bool ctrl_vq_offered; /* the kernel lets a network device offer VIRTIO_NET_F_CTRL_VQ */
+	bool queue_ready;     /* VDUSE_F_QUEUE_READY */
+	bool suspend;	      /* VDUSE_F_SUSPEND */
+};
+
+/** Fill in the facts by trying them. An absent VDUSE is a fact; one that cannot be opened is an
+ * ERR_HOST. */
+int vduse_probe(struct vduse_facts *f, struct err *e);
+
+/**
+ * Delete the vDPA device and the VDUSE device of that name, if they are there and nobody serves
+ * them: what a killed device leaves behind. Its client's pending calls fail. EBUSY: a device of
+ * that name is being served, or a client will not let go; bounded by a few seconds.
+ */
+int vduse_cleanup(const char *name, struct err *e);
+
+/** Whether @name can be a device's: 1 to 63 of A-Z a-z 0-9 . _ -, not "control", not beginning with
+ * a dot. */
+bool vduse_name_ok(const char *name);
+
+/* ---- the device ---- */
+
+struct vduse_setup {
+	const char *name;
+	int api;		   /* 0 or 1; -1: 1 if the kernel has it */
+	uint32_t device_id;	   /* VIRTIO_ID_... */
+	uint64_t features;	   /* offered */
+	uint64_t private_features; /* accepted though not offered: agreed with our own client */
+	unsigned queues;
+	const uint32_t *queue_group;	  /* per queue; with API 0 all are in group 0 */
+	unsigned groups, spaces;	  /* with API 0 there is one of each */
+	uint8_t config[VDUSE_CONFIG_LEN]; /* what a client finds after every reset */
+	size_t config_len;
+	uint32_t breaks;
+	struct trace *trace; /* borrowed, may be NULL */
+};
+
+struct vduse_queue {
+	int kick_fd; /* readable when the driver has kicked; the device's */
+	bool wanted; /* by SET_VQ_READY; always true when the kernel has no such message */
+	bool active; /* @ring is what the kernel said when the queue became ready */
+	bool known;  /* @ring.last_avail counts, from an earlier activation since the reset */
+	bool owed;   /* a call that the kernel did not take yet */
+	struct vring_queue ring;
+};
+
+struct vduse_dev {
+	struct vduse_setup setup;
+	char name[VDUSE_NAME_LEN];
+	int control_fd, fd;
+	bool created;	      /* the kernel has it */
+	bool has_queue_ready; /* VDUSE_F_QUEUE_READY and VDUSE_F_SUSPEND are on */
+	pthread_t messages;
+	bool answering;	      /* @messages is running */
+	atomic_bool stopping; /* @messages is to end */
+	int stop_fd;	      /* wakes it for that */
+	atomic_bool broken;   /* the kernel has given the device up */
+	int wake_fd; /* readable when the data thread must look at the queues' readiness again */
+
+	pthread_mutex_t lock;
+	atomic_uint
+	    waiting; /* answers that wait for the lock: the data thread lets them go first */
+
+	/* Under the lock: the session with a client, from one reset to the next. */
+	unsigned epoch; /* counts resets */
+	uint8_t status;
+	uint64_t features; /* negotiated; valid from FEATURES_OK on */
+	bool suspended;
+	bool config_changed; /* config space differs from the setup's */
+	struct as_table as;
+	struct vduse_queue queue[AS_QUEUES_MAX];
+};
+
+/**
+ * Create the device and start answering for it. A vDPA device can be made of it from then on. The
+ * caller ends it with vduse_destroy(), after its data thread and after the vDPA device.
+ */
+int vduse_create(struct vduse_dev **out, const struct vduse_setup *s, struct err *e);
+
+/** Stop answering, close and delete the device, free it. NULL is fine. EBUSY: its vDPA device still
+ * exists. */
+int vduse_destroy(struct vduse_dev *d, struct err *e);
+
+/* ---- for the data thread ---- */
+
+/** Take the lock, behind every answer that waits for it. Not to be held for longer than a chain
+ * takes. */
+void vduse_lock(struct vduse_dev *d);
+void vduse_unlock(struct vduse_dev *d);
+
+/**
+ * Whether queue @q may be served now. *@fresh: it has become so just now, and what was made
+ * available earlier has not been kicked for. Under the lock, and asked again after every unlock.
+ */
+bool vduse_queue_ready(struct vduse_dev *d, unsigned q, bool *fresh);
+
+/** Whether some queue may become ready, or some call be taken, without any event telling so. */
+bool vduse_unsettled(struct vduse_dev *d);
+
+/** Call the driver for queue @q, if it wants that. Under the lock. */
+void vduse_queue_call(struct vduse_dev *d, unsigned q);
+
+/** Try again the calls that the kernel did not take. Under the lock. */
+void vduse_retry_calls(struct vduse_dev *d);
+
+/** Change the config space, until the next reset. Under the lock. */
+int vduse_set_config(struct vduse_dev *d, size_t offset, const void *data, size_t len);
+
+/* ---- between dev.c, queue.c and msg.c ---- */
+
+int vduse_start_answering(struct vduse_dev *d, struct err *e);
+int vduse_stop_answering(struct vduse_dev *d, struct err *e);
+
+/** Queue state as the kernel sees it, and the messages that change it. All under the lock. */
+int vduse_queues_open(struct vduse_dev *d);
+void vduse_queues_reset(struct vduse_dev *d);
+void vduse_queue_want(struct vduse_dev *d, unsigned q, bool ready);
+int vduse_queue_state(struct vduse_dev *d, unsigned q, uint16_t *avail);
+
+/** Features the client has set (VDUSE_DEV_GET_FEATURES). */
+int vduse_get_features(const struct vduse_dev *d, uint64_t *features);
+
+/** /dev/vduse/control, opened. */
+int vduse_open_control(struct err *e);
+
+/** VDUSE_DESTROY_DEV, tried again for a moment while the last users of the device's nodes go. 0 or
+ * -errno. */
+int vduse_delete(int control_fd, const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtio network device on VDUSE: RX (0), TX (1), CVQ (2), and a loopback in place of a network.
+ * A frame that is sent comes back on RX if there is a buffer for it, and is lost if there is none.
+ * It must never let data queues, however busy, keep a control command waiting.
+ */
+#ifndef VDUSE_NET_H
+#define VDUSE_NET_H
+
+#include "dev.h"
+
+enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
+
+/** The CVQ's group is its own, so that a client can put it into an address space of its own. */
+enum net_group { NET_GROUP_DATA, NET_GROUP_CVQ, NET_GROUPS };
+
+#define NET_SPACES 2
+#define NET_FRAME_MAX                                                                              \
+	65550 /* the largest frame there can be: 64 KiB of IP in Ethernet, less one, and its head  \
+	       */
+
+struct net_options {
+	const char *name;
+	int api; /* as in struct vduse_setup */
+	uint8_t mac[6];
+	bool private_cvq; /* do not offer CTRL_VQ and what goes with it, but serve it to a client
+			     that accepts it */
+	uint32_t breaks;
+	struct trace *trace; /* borrowed, may be NULL */
+};
+
+/** What to create, for vduse_create(). */
+void net_describe(struct vduse_setup *s, const struct net_options *o);
+
+struct net;
+
+/** Start serving @d, made from net_describe(). It borrows @d until net_stop(). */
+int net_start(struct net **out, struct vduse_dev *d, struct err *e);
+
+/** Stop serving. -ETIMEDOUT: the thread is stuck in a client's memory; @n and its device must be
+ * left alone. */
+int net_stop(struct net *n, struct err *e);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* The device's trace; see trace.h. It must never hold anybody up for longer than a write to a file
+ * takes. */
+#include "trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUFFER 65536u
+#define LINE_MAX_LEN 320u
+
+struct trace {
+	pthread_mutex_t lock; /* the message thread and the data thread both write lines */
+	int fd;
+	int failed; /* errno of the first write that failed */
+	unsigned lines;
+	size_t used;
+	char path[200];
+	char buffer[BUFFER];
+};
+
+static int open_regular(const char *path, struct err *e)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
+
+	if (fd < 0)
+		return err_set(e, ERR_INTERNAL, errno, "open", path,
+			       "the trace cannot be written there");
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(e, ERR_USAGE, EINVAL, "open", path,
+			       "a trace must be a regular file");
+	}
+	return fd;
+}
+
+int trace_open(struct trace **out, const char *path, struct err *e)
+{
+	*out = NULL;
+	if (!path)
+		return 0;
+	struct trace *t = calloc(1, sizeof(*t));
+	if (!t)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", "trace", "%s", "");
+	t->fd = open_regular(path, e);
+	if (t->fd < 0) {
+		int ret = t->fd;
+		free(t);
+		return ret;
+	}
+	pthread_mutex_init(&t->lock, NULL);
+	snprintf(t->path, sizeof(t->path), "%s", path);
+	*out = t;
+	return 0;
+}
+
+/* The buffer holds whole lines only, so a device killed between two writes leaves no half line. */
+static void write_out(struct trace *t)
+{
+	size_t done = 0;
+
+	while (done < t->used && !t->failed) {
+		ssize_t n = write(t->fd, t->buffer + done, t->used - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			t->failed = n == 0 ? EIO : errno;
+	}
+	t->used = 0;
+}
+
+static void append(struct trace *t, const char *line, size_t len)
+{
+	if (t->used + len > BUFFER)
+		write_out(t);
+	memcpy(t->buffer + t->used, line, len);
+	t->used += len;
+	t->lines++;
+}
+
+static int begin_line(char line[LINE_MAX_LEN], const char *ev)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return snprintf(line, LINE_MAX_LEN, "{\"t\":%" PRIu64 ",\"ev\":\"%s\"",
+			(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, ev);
+}
+
+/* Takes the line of which @len bytes are written, less its end. A line too long for its buffer is a
+ * failure too. */
+static void end_line(struct trace *t, char line[LINE_MAX_LEN], int len)
+{
+	if (len < 0 || (size_t)len + 2 > LINE_MAX_LEN) {
+		t->failed = t->failed ? t->failed : EOVERFLOW;
+		return;
+	}
+	if (t->lines < TRACE_LINES_MAX) {
+		memcpy(line + len, "}\n", 2);
+		append(t, line, (size_t)len + 2);
+	}
+	if (t->lines == TRACE_LINES_MAX) {
+		len = begin_line(line, "overflow");
+		memcpy(line + len, "}\n", 2);
+		append(t, line, (size_t)len + 2);
+	}
+}
+
+void trace_event(struct trace *t, const char *ev, const char *members, ...)
+{
+	char line[LINE_MAX_LEN];
+	va_list args;
+
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock); /* first, so that times rise down the file */
+	int len = begin_line(line, ev);
+	va_start(args, members);
+	len += vsnprintf(line + len, LINE_MAX_LEN - (size_t)len, members, args);
+	va_end(args);
+	end_line(t, line, len);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void trace_translate(struct trace *t, const struct trace_translation *x)
+{
+	trace_event(t, "translate",
+		    ",\"q\":%u,\"group\":%u,\"asid\":%u,\"iova\":\"0x%" PRIx64 "\",\"len\":%" PRIu64
+		    ",\"dir\":\"%s\",\"ino\":%" PRIu64 ",\"ok\":%s%s%s%s",
+		    x->queue, x->group, x->asid, x->iova, x->len, x->write ? "w" : "r",
+		    x->why ? 0 : x->ino, x->why ? "false" : "true", x->why ? ",\"why\":\"" : "",
+		    x->why ? x->why : "", x->why ? "\"" : "");
+}
+
+void trace_flush(struct trace *t)
+{
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock);
+	write_out(t);
+	pthread_mutex_unlock(&t->lock);
+}
+
+bool trace_failed(struct trace *t)
+{
+	if (!t)
+		return false;
+	pthread_mutex_lock(&t->lock);
+	bool failed = t->failed != 0;
+	pthread_mutex_unlock(&t->lock);
+	return failed;
+}
+
+int trace_close(struct trace *t, struct err *e)
+{
+	int ret = 0;
+
+	if (!t)
+		return 0;
+	trace_event(t, "end", "%s", "");
+	trace_flush(t);
+	if (close(t->fd) && !t->failed)
+		t->failed = errno;
+	if (t->failed)
+		ret = err_set(e, ERR_INTERNAL, t->failed, "write", t->path,
+			      "the trace is incomplete");
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	return ret;
+}

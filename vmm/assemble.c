@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine's parts, in the order in which each needs the one before it (machine_assemble()).
+ *
+ * Which memory is whose: the guest's CPUs see the slots that add_memory() makes, the device sees
+ * what vdpa/iotlb.c maps, and the VMM itself sees guest RAM through struct gmem alone. The CVQ's
+ * arena is in the second only, and must never be in another but by the memslot break.
+ */
+#include "../guest/abi.h"
+#include "../vdpa/breaks.h"
+#include "arch.h"
+#include "fdt.h"
+#include "load.h"
+#include "machine_impl.h"
+#include "monitor.h"
+
+#include <string.h>
+
+#define CVQ_DEADLINE_MS 1000 /* until a command is answered VIRTIO_NET_ERR */
+
+static void on_device_log(void *ctx, const char *line)
+{
+	struct machine *m = ctx;
+
+	m->cfg.log(m->cfg.ctx, line);
+}
+
+static void on_device_failed(void *ctx, const char *why)
+{
+	struct machine *m = ctx;
+
+	(void)why; /* it has come through the log */
+	net_failed(&m->net);
+}
+
+static int open_device(struct machine *m, struct err *e)
+{
+	const struct machine_config *cfg = &m->cfg;
+	struct device_config dc = {
+	    .path = cfg->vdpa,
+	    .mem = &m->ram.mem,
+	    .placement = cfg->placement,
+	    .private_cvq = cfg->private_cvq,
+	    .breaks = cfg->breaks,
+	    .canary_magic = cfg->canary_magic,
+	    .deadline_ms = CVQ_DEADLINE_MS,
+	    .log = on_device_log,
+	    .failed = on_device_failed,
+	    .ctx = m,
+	};
+
+	memcpy(dc.canary_key, cfg->canary_key, sizeof(dc.canary_key));
+	int ret = device_open(&m->dev, &dc, e);
+	m->stuck = ret && e->kind == ERR_TIMEOUT;
+	return ret;
+}
+
+/* [from, to) of guest RAM as memory of the CPUs, if it isn't empty. */
+static int add_ram(struct machine *m, uint64_t from, uint64_t to, struct err *e)
+{
+	if (from >= to)
+		return 0;
+	return vm_add_memory(&m->vm, gpa(from), to - from, (uint8_t *)m->ram.host + from, e);
+}
+
+/*
+ * C4: the arena as memory of the CPUs, at the GPA that is its IOVA; where there is RAM, RAM gives
+ * way.
+ */
+static int add_memory_broken(struct machine *m, struct err *e)
+{
+	struct device_arena a = device_arena(m->dev);
+	uint64_t start = a.iova.v, middle = start + a.readable, end = middle + a.writable;
+	uint64_t size = m->ram.size;
+	int ret = add_ram(m, 0, start < size ? start : size, e);
+
+	if (!ret)
+		ret = vm_add_memory(&m->vm, gpa(start), a.readable, a.readable_host, e);
+	if (!ret)
+		ret = vm_add_memory(&m->vm, gpa(middle), a.writable, a.writable_host, e);
+	return ret ? ret : add_ram(m, end, size, e);
+}
+
+static int add_memory(struct machine *m, struct err *e)
+{
+	if (broken(m->cfg.breaks, BREAK_MEMSLOT))
+		return add_memory_broken(m, e);
+	return add_ram(m, 0, m->ram.size, e);
+}
+
+static int wire(struct machine *m, struct err *e)
+{
+	const struct bus_device net = {gpa(MACHINE_MMIO_BASE), MMIO_SIZE, net_access, &m->net};
+	const struct bus_device report = {gpa(MACHINE_REPORT_BASE), 0x1000, report_access,
+					  &m->report};
+	int ret = net_init(&m->net, m->dev, e);
+
+	if (!ret)
+		ret = net_wire(&m->net, &m->vm, gpa(MACHINE_MMIO_BASE), MACHINE_VIRTIO_GSI, e);
+	if (ret)
+		return ret;
+	report_init(&m->report, &m->ram.mem, machine_on_record, m);
+	ret = bus_add(&m->bus, &net);
+	if (!ret)
+		ret = bus_add(&m->bus, &report);
+	return ret ? err_set(e, ERR_INTERNAL, -ret, "bus_add", "MMIO",
+			     "a bug of ours: please report it")
+		   : 0;
+}
+
+static int write_fdt(struct machine *m, struct err *e)
+{
+	struct device_arena a = device_arena(m->dev);
+	struct fdt_config fc = {
+	    .ram_size = m->ram.size,
+	    .cpus = m->cfg.cpus,
+	    .mmio = gpa(MACHINE_MMIO_BASE),
+	    .report = gpa(MACHINE_REPORT_BASE),
+	    .gsi = MACHINE_VIRTIO_GSI,
+	    .attack = m->cfg.attack,
+	    .arena = a.iova,
+	    .arena_size = a.readable + a.writable,
+	    .arena_readable = a.readable,
+	    .canary_magic = m->cfg.canary_magic,
+	    .scan_stride = m->cfg.scan_stride,
+	};
+	uint8_t blob[ARCH_FDT_MAX];
+	int ret = fdt_build(&fc, blob, sizeof(blob), e);
+
+	if (ret)
+		return ret;
+	ret = gmem_write(&m->ram.mem, gpa(ARCH_FDT_GPA), blob, sizeof(blob));
+	return ret ? err_set(e, ERR_INTERNAL, -ret, "gmem_write", "device tree",
+			     "a bug of ours: please report it")
+		   : 0;
+}
+
+static int load(struct machine *m, struct err *e)
+{
+	const struct machine_config *cfg = &m->cfg;
+	int ret = arch_boot_memory(&m->vm, &m->ram.mem, e);
+
+	if (ret)
+		return ret;
+	return load_elf(cfg->image_name, cfg->image, cfg->image_len, ARCH_ELF_MACHINE, &m->ram.mem,
+			&m->entry, e);
+}
+
+static int make_vcpus(struct machine *m, struct err *e)
+{
+	struct vcpus_config vc = {
+	    .vm = &m->vm,
+	    .bus = &m->bus,
+	    .count = m->cfg.cpus,
+	    .entry = m->entry,
+	    .fdt = gpa(ARCH_FDT_GPA),
+	    .ended = machine_on_vcpu_ended,
+	    .ctx = m,
+	};
+
+	return vcpus_create(&m->vcpus, &vc, e);
+}
+
+static int say_hello(struct machine *m, struct err *e)
+{
+	struct device_arena a = device_arena(m->dev);
+	struct monitor_hello hello = {
+	    .ram_size = m->ram.size,
+	    .arena_iova = a.iova.v,
+	    .arena_readable = a.readable,
+	    .arena_writable = a.writable,
+	    .cvq_index = a.cvq_index,
+	    .cvq_asid = a.asid,
+	};
+	const int files[3] = {m->ram.fd, a.readable_fd, a.writable_fd};
+
+	return m->cfg.monitor_fd < 0 ? 0 : monitor_hello(m->cfg.monitor_fd, &hello, files, e);
+}
+
+static int create_ram(struct machine *m, struct err *e)
+{
+	uint64_t size = m->cfg.ram_size;
+
+	if (size < MACHINE_RAM_MIN || size > MACHINE_RAM_MAX || size % 4096)
+		return err_set(e, ERR_USAGE, 0, "--memory", "guest RAM",
+			       "%llu bytes; 4M to 1G here, in steps of 4K",
+			       (unsigned long long)size);
+	return ram_create(&m->ram, size, e);
+}
+
+static int open_vm(struct machine *m, struct err *e)
+{
+	return vm_open(&m->vm, e);
+}
+
+int machine_assemble(struct machine *m, struct err *e)
+{
+	static const struct {
+		const char *name;
+		int (*run)(struct machine *m, struct err *e);
+	} stages[] = {
+	    {"making guest memory", create_ram},
+	    {"opening the vDPA device", open_device},
+	    {"making the VM", open_vm},
+	    {"giving it memory", add_memory},
+	    {"wiring its devices", wire},
+	    {"loading the guest", load},
+	    {"writing the device tree", write_fdt},
+	    {"making vCPUs", make_vcpus},
+	    {"greeting the judge", say_hello},
+	};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < sizeof(stages) / sizeof(stages[0]); i++) {
+		m->cfg.stage(m->cfg.ctx, stages[i].name);
+		ret = stages[i].run(m, e);
+	}
+	return ret;
+}

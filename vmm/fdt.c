@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The device tree, made front to back with libfdt's sequential calls; see fdt.h. */
+#include "fdt.h"
+
+#include "../guest/abi.h"
+
+#include <errno.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE 0x1000u
+
+/*
+ * libfdt tells only whether each call worked. A writer keeps the first failure, so that a tree
+ * reads as a list of what is in it.
+ */
+struct writer {
+	void *fdt;
+	int error;
+};
+
+static void keep(struct writer *w, int ret)
+{
+	if (!w->error)
+		w->error = ret;
+}
+
+static void begin(struct writer *w, const char *name)
+{
+	keep(w, fdt_begin_node(w->fdt, name));
+}
+
+static void end(struct writer *w)
+{
+	keep(w, fdt_end_node(w->fdt));
+}
+
+static void u32(struct writer *w, const char *name, uint32_t v)
+{
+	keep(w, fdt_property_u32(w->fdt, name, v));
+}
+
+static void u64(struct writer *w, const char *name, uint64_t v)
+{
+	keep(w, fdt_property_u64(w->fdt, name, v));
+}
+
+static void pair(struct writer *w, const char *name, uint64_t a, uint64_t b)
+{
+	fdt64_t cells[2] = {cpu_to_fdt64(a), cpu_to_fdt64(b)};
+
+	keep(w, fdt_property(w->fdt, name, cells, sizeof(cells)));
+}
+
+static void string(struct writer *w, const char *name, const char *v)
+{
+	keep(w, fdt_property(w->fdt, name, v, (int)strlen(v) + 1));
+}
+
+static void begin_at(struct writer *w, const char *name, uint64_t at)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s@%llx", name, (unsigned long long)at);
+	begin(w, full);
+}
+
+static void cpus(struct writer *w, unsigned count)
+{
+	begin(w, "cpus");
+	u32(w, "#address-cells", 1);
+	u32(w, "#size-cells", 0);
+	for (unsigned i = 0; i < count; i++) {
+		begin_at(w, "cpu", i);
+		string(w, "device_type", "cpu");
+		u32(w, "reg", i);
+		end(w);
+	}
+	end(w);
+}
+
+static void memory(struct writer *w, uint64_t size)
+{
+	begin_at(w, "memory", 0);
+	string(w, "device_type", "memory");
+	pair(w, "reg", 0, size);
+	end(w);
+}
+
+static void devices(struct writer *w, const struct fdt_config *cfg)
+{
+	begin_at(w, "virtio_mmio", cfg->mmio.v);
+	string(w, "compatible", "virtio,mmio");
+	pair(w, "reg", cfg->mmio.v, PAGE);
+	u32(w, "interrupts", cfg->gsi);
+	end(w);
+	begin_at(w, "ringfence-report", cfg->report.v);
+	string(w, "compatible", "ringfence,report");
+	pair(w, "reg", cfg->report.v, PAGE);
+	end(w);
+}
+
+static void attack(struct writer *w, const struct fdt_config *cfg)
+{
+	begin(w, "ringfence-attack");
+	string(w, "compatible", "ringfence,attack");
+	u32(w, ATTACK_PROP_ID, cfg->attack);
+	pair(w, ATTACK_PROP_ARENA, cfg->arena.v, cfg->arena_size);
+	u64(w, ATTACK_PROP_READABLE, cfg->arena_readable);
+	/*
+	 * Inverted, so that a search of guest RAM for the magic does not find this very property.
+	 */
+	u64(w, ATTACK_PROP_MAGIC, ~cfg->canary_magic);
+	u64(w, ATTACK_PROP_SCAN, cfg->scan_stride);
+	end(w);
+}
+
+static void tree(struct writer *w, const struct fdt_config *cfg)
+{
+	keep(w, fdt_finish_reservemap(w->fdt));
+	begin(w, "");
+	u32(w, "#address-cells", 2);
+	u32(w, "#size-cells", 2);
+	string(w, "compatible", "ringfence,machine");
+	string(w, "model", "ringfence");
+	begin(w, "chosen");
+	string(w, "bootargs", "");
+	end(w);
+	memory(w, cfg->ram_size);
+	cpus(w, cfg->cpus);
+	devices(w, cfg);
+	attack(w, cfg);
+	end(w);
+	keep(w, fdt_finish(w->fdt));
+}
+
+int fdt_build(const struct fdt_config *cfg, void *buf, size_t len, struct err *e)
+{
+	struct writer w = {.fdt = buf};
+
+	memset(buf, 0, len);
+	w.error = fdt_create(buf, (int)len);
+	if (!w.error)
+		tree(&w, cfg);
+	if (w.error)
+		return err_set(e, ERR_INTERNAL, 0, "fdt_build", "device tree", "libfdt: %s",
+			       fdt_strerror(w.error));
+	return 0;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ELF loader; see load.h. Headers are copied out of the file before they are looked at, every
+ * offset and size is compared by subtraction so that no sum can wrap, and only then do bytes move.
+ */
+#include "load.h"
+
+#include "../guest/abi.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PHDRS_MAX 64
+
+static int read_all(int fd, uint8_t *buf, size_t size, size_t *len)
+{
+	*len = 0;
+	while (*len < size) {
+		ssize_t n = read(fd, buf + *len, size - *len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		*len += (size_t)n;
+	}
+	return 0;
+}
+
+static void *read_regular(int fd, const char *path, size_t *len, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st)) {
+		err_set(e, ERR_INTERNAL, errno, "fstat", path, "try another file");
+		return NULL;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > LOAD_FILE_MAX) {
+		err_set(e, ERR_USAGE, 0, "load", path,
+			"the guest must be a regular file of at most %u MiB", LOAD_FILE_MAX >> 20);
+		return NULL;
+	}
+	size_t size = (size_t)st.st_size;
+	uint8_t *buf = malloc(size ? size : 1);
+	int ret = buf ? read_all(fd, buf, size, len) : -ENOMEM;
+	if (ret) {
+		err_set(e, ERR_INTERNAL, -ret, "read", path, "the file could not be read whole");
+		free(buf);
+		return NULL;
+	}
+	return buf;
+}
+
+void *load_file(const char *path, size_t *len, struct err *e)
+{
+	/* O_NONBLOCK: a FIFO would make open() wait for a writer; a regular file does not care. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0) {
+		err_set(e, ERR_USAGE, errno, "open", path, "the guest's ELF file, see --kernel");
+		return NULL;
+	}
+	void *buf = read_regular(fd, path, len, e);
+	close(fd);
+	return buf;
+}
+
+struct image {
+	const char *name;
+	const uint8_t *file;
+	size_t len;
+	const struct gmem *mem;
+	struct err *e;
+	uint64_t next; /* the lowest address the next segment may have */
+	uint64_t entry;
+	bool entry_found;
+};
+
+static int bad(const struct image *im, const char *field, uint64_t value, const char *rule)
+{
+	return err_set(im->e, ERR_USAGE, 0, "load", im->name, "bad ELF: %s is 0x%llx: %s", field,
+		       (unsigned long long)value, rule);
+}
+
+/* Copy [offset, offset + len) of the file, or tell that it isn't all there. */
+static bool take(const struct image *im, uint64_t offset, void *dst, size_t len)
+{
+	if (offset > im->len || len > im->len - offset)
+		return false;
+	memcpy(dst, im->file + offset, len);
+	return true;
+}
+
+static int check_header(const struct image *im, const Elf64_Ehdr *h, uint16_t machine)
+{
+	if (memcmp(h->e_ident, ELFMAG, SELFMAG))
+		return bad(im, "e_ident", h->e_ident[0], "not an ELF file");
+	if (h->e_ident[EI_CLASS] != ELFCLASS64)
+		return bad(im, "e_ident[EI_CLASS]", h->e_ident[EI_CLASS], "needs a 64-bit ELF");
+	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
+		return bad(im, "e_ident[EI_DATA]", h->e_ident[EI_DATA], "needs little-endian");
+	if (h->e_ident[EI_VERSION] != EV_CURRENT || h->e_version != EV_CURRENT)
+		return bad(im, "e_version", h->e_version, "needs version 1");
+	if (h->e_type != ET_EXEC)
+		return bad(im, "e_type", h->e_type,
+			   "needs an executable that is not position-independent");
+	if (h->e_machine != machine)
+		return bad(im, "e_machine", h->e_machine, "built for another architecture");
+	if (h->e_phentsize != sizeof(Elf64_Phdr))
+		return bad(im, "e_phentsize", h->e_phentsize, "needs 56");
+	if (h->e_phnum < 1 || h->e_phnum > PHDRS_MAX)
+		return bad(im, "e_phnum", h->e_phnum, "needs 1 to 64 program headers");
+	if (h->e_phoff > im->len || h->e_phnum * sizeof(Elf64_Phdr) > im->len - h->e_phoff)
+		return bad(im, "e_phoff", h->e_phoff,
+			   "program headers lie past the end of the file");
+	return 0;
+}
+
+static int check_segment(const struct image *im, const Elf64_Phdr *p)
+{
+	if (p->p_filesz > p->p_memsz)
+		return bad(im, "p_filesz", p->p_filesz, "larger than p_memsz");
+	if (p->p_offset > im->len || p->p_filesz > im->len - p->p_offset)
+		return bad(im, "p_offset", p->p_offset,
+			   "the segment lies past the end of the file");
+	if (p->p_paddr < GUEST_LOAD_MIN)
+		return bad(im, "p_paddr", p->p_paddr, "guests are loaded at 1 MiB or above");
+	if (p->p_paddr < im->next)
+		return bad(im, "p_paddr", p->p_paddr,
+			   "segments overlap or are not in ascending order");
+	if (!gmem_contains(im->mem, gpa(p->p_paddr), p->p_memsz))
+		return bad(im, "p_memsz", p->p_memsz, "the segment lies outside guest RAM");
+	return 0;
+}
+
+static int zero(const struct gmem *mem, uint64_t at, uint64_t len)
+{
+	static const uint8_t zeros[4096];
+	int ret = 0;
+
+	while (len && !ret) {
+		size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
+		ret = gmem_write(mem, gpa(at), zeros, n);
+		at += n;
+		len -= n;
+	}
+	return ret;
+}
+
+static int load_segment(struct image *im, const Elf64_Phdr *p)
+{
+	if (p->p_type != PT_LOAD || !p->p_memsz)
+		return 0;
+	int ret = check_segment(im, p);
+	if (ret)
+		return ret;
+	ret = gmem_write(im->mem, gpa(p->p_paddr), im->file + p->p_offset, p->p_filesz);
+	if (!ret)
+		ret = zero(im->mem, p->p_paddr + p->p_filesz, p->p_memsz - p->p_filesz);
+	if (ret)
+		return err_set(im->e, ERR_INTERNAL, -ret, "gmem_write", im->name,
+			       "a bug of ours: please report it");
+	im->next = p->p_paddr + p->p_memsz; /* within RAM, so the sum does not wrap */
+	if (im->entry >= p->p_paddr && im->entry < im->next)
+		im->entry_found = true;
+	return 0;
+}
+
+int load_elf(const char *name, const void *file, size_t len, uint16_t machine,
+	     const struct gmem *mem, gpa_t *entry, struct err *e)
+{
+	struct image im = {.name = name, .file = file, .len = len, .mem = mem, .e = e};
+	Elf64_Ehdr h;
+
+	if (!take(&im, 0, &h, sizeof(h)))
+		return bad(&im, "file size", len, "too short for an ELF header");
+	int ret = check_header(&im, &h, machine);
+	im.entry = h.e_entry;
+	for (unsigned i = 0; !ret && i < h.e_phnum; i++) {
+		Elf64_Phdr p;
+		if (!take(&im, h.e_phoff + i * sizeof(p), &p, sizeof(p)))
+			return bad(&im, "e_phoff", h.e_phoff,
+				   "program headers lie past the end of the file");
+		ret = load_segment(&im, &p);
+	}
+	if (ret)
+		return ret;
+	if (!im.entry_found)
+		return bad(&im, "e_entry", im.entry, "the entry lies in no loaded segment");
+	*entry = gpa(im.entry);
+	return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One virtual machine from its memory to its end: guest RAM, the vhost-vDPA device, KVM, the image,
+ * the vCPUs. It prints nothing, exits nowhere and keeps no globals; command lines are run.c's.
+ */
+#ifndef VMM_MACHINE_H
+#define VMM_MACHINE_H
+
+#include "../vdpa/device.h"
+#include "../vdpa/err.h"
+#include "report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MACHINE_RAM_MIN (4ull << 20)
+#define MACHINE_RAM_MAX (1ull << 30) /* IOVA 0x40000000 is the HOLE */
+
+struct machine_config {
+	const char *vdpa; /* /dev/vhost-vdpa-N */
+	const char *image_name;
+	const void *image; /* an ELF, see load.h */
+	size_t image_len;
+	unsigned cpus;
+	uint64_t ram_size; /* multiple of 4 KiB */
+	enum placement placement;
+	bool private_cvq;
+	uint32_t breaks; /* set of enum break_id */
+	uint32_t attack;
+	uint64_t scan_stride;
+	uint8_t canary_key[16];
+	uint64_t canary_magic;
+	int monitor_fd; /* -1: none; see monitor.h */
+	/* All three from any thread. @line has no newline and may quote the guest or the device. */
+	void (*stage)(void *ctx, const char *name); /* what is being done now; @name is static */
+	void (*log)(void *ctx, const char *line);
+	void (*record)(void *ctx, const struct report_record *r); /* one at a time */
+	void *ctx;
+};
+
+/** How a machine ended. */
+struct machine_end {
+	bool done;		   /* the guest sent its last record: @report; else @e tells why */
+	struct report_done report; /* UNTRUSTED: guest */
+	struct err e;
+};
+
+struct machine;
+
+/** Put the machine together up to vCPUs that are ready to run. Everything in @cfg is borrowed. */
+int machine_create(struct machine **out, const struct machine_config *cfg, struct err *e);
+
+/** Let the guest run. */
+int machine_start(struct machine *m, struct err *e);
+
+/**
+ * Wait until the machine ends by itself or @stop_fd becomes readable, whose deadline this is; true
+ * if it ended, with @end filled.
+ */
+bool machine_wait(struct machine *m, int stop_fd, struct machine_end *end);
+
+/**
+ * Stop everything and free it: at once, or within 6 s when device or judge don't answer. False if a
+ * thread is stuck in the kernel: then what it may touch is left alone, @cfg must live on, and only
+ * the end of the process cleans up.
+ */
+bool machine_destroy(struct machine *m) __attribute__((warn_unused_result));
+
+#endif

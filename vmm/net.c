@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's network device; see net.h.
+ *
+ * A data queue never passes through here: its notification is an ioeventfd that vhost-vDPA waits
+ * on, its interrupt an irqfd that vhost-vDPA signals. So we cannot know which interrupt a driver
+ * asks about, and mmio.c lets InterruptStatus always claim a used buffer (bit 0). What does pass
+ * are the registers.
+ */
+#include "net.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_mmio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int net_init(struct net *n, struct device *dev, struct err *e)
+{
+	uint8_t config[MMIO_CONFIG_MAX];
+	size_t len = device_read_config(dev, config, sizeof(config));
+
+	*n = (struct net){.dev = dev,
+			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
+	if (n->config_fd < 0)
+		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
+			       "raise the limit on open files (ulimit -n)");
+	pthread_mutex_init(&n->order, NULL);
+	pthread_mutex_init(&n->regs, NULL);
+	mmio_init(&n->mmio, VIRTIO_ID_NET, device_features(dev), device_queue_count(dev),
+		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
+	return 0;
+}
+
+void net_destroy(struct net *n)
+{
+	if (!n->dev)
+		return;
+	if (n->config_fd >= 0) {
+		close(n->config_fd);
+		pthread_mutex_destroy(&n->order);
+		pthread_mutex_destroy(&n->regs);
+	}
+	*n = (struct net){.config_fd = -1};
+}
+
+int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e)
+{
+	int ret = vm_irqfd(vm, gsi, n->config_fd, e);
+
+	for (unsigned q = 0; !ret && q < n->mmio.queues; q++) {
+		ret = vm_ioeventfd(vm, gpa(base.v + MMIO_QUEUE_NOTIFY), q,
+				   device_kick_fd(n->dev, q), e);
+		if (!ret)
+			ret = vm_irqfd(vm, gsi, device_call_fd(n->dev, q), e);
+	}
+	return ret;
+}
+
+/*
+ * A driver that resets must read status until it is 0 (virtio 1.3 section 4.2.2.1), so a reset that
+ * is still going on shows as the status of before. One that goes on without looking writes a new
+ * status and sees that; the device's thread carries out its start after the reset.
+ */
+static uint64_t read_register(struct net *n, uint64_t offset, unsigned len)
+{
+	if (n->reset == NET_RESET_ASKED && device_idle(n->dev))
+		n->reset = NET_RESET_NONE;
+	if (offset == VIRTIO_MMIO_STATUS && len == 4 && n->reset != NET_RESET_NONE &&
+	    !n->mmio.status)
+		return n->old_status;
+	return mmio_read(&n->mmio, offset, len);
+}
+
+/* With @order held, so @mmio's queues, which only writes change, can be read without @regs. */
+static void start(struct net *n)
+{
+	struct device_queue queues[MMIO_QUEUES_MAX];
+
+	for (unsigned q = 0; q < n->mmio.queues; q++) {
+		const struct mmio_queue *from = &n->mmio.queue[q];
+		queues[q] = (struct device_queue){
+		    .ready = from->ready,
+		    .num = (uint16_t)from->num, /* at most queue_max, as mmio.c sees to */
+		    .desc = from->desc,
+		    .driver = from->driver,
+		    .device = from->device,
+		};
+	}
+	device_start(n->dev, n->mmio.driver, queues, n->mmio.queues);
+}
+
+/*
+ * With @order but not @regs held: device's thread may be in net_failed(), and must not wait for us.
+ */
+static void reset(struct net *n)
+{
+	bool done = device_reset(n->dev, NET_RESET_MS);
+
+	pthread_mutex_lock(&n->regs);
+	n->reset = done ? NET_RESET_NONE : NET_RESET_ASKED;
+	pthread_mutex_unlock(&n->regs);
+}
+
+static void notify(const struct net *n, unsigned q)
+{
+	uint64_t one = 1;
+
+	/* A full counter is a kick that is pending already. */
+	ssize_t written = write(device_kick_fd(n->dev, q), &one, sizeof(one));
+	(void)written;
+}
+
+static void write_register(struct net *n, const struct bus_access *a)
+{
+	pthread_mutex_lock(&n->order);
+	pthread_mutex_lock(&n->regs);
+	uint32_t old_status = n->mmio.status;
+	struct mmio_result todo = mmio_write(&n->mmio, a->offset, a->len, a->value);
+	if (todo.action == MMIO_RESET) {
+		n->reset =
+		    NET_RESET_ASKING; /* from now on, so that no other CPU reads 0 too early */
+		n->old_status = old_status ? old_status : n->old_status;
+	}
+	pthread_mutex_unlock(&n->regs);
+
+	switch (todo.action) {
+	case MMIO_START:
+		start(n);
+		break;
+	case MMIO_RESET:
+		reset(n);
+		break;
+	case MMIO_NOTIFY:
+		notify(n, todo.notify);
+		break;
+	case MMIO_NOTHING:
+		break;
+	}
+	pthread_mutex_unlock(&n->order);
+}
+
+/* UNTRUSTED: guest */
+void net_access(void *ctx, struct bus_access *a)
+{
+	struct net *n = ctx;
+
+	if (a->write) {
+		write_register(n, a);
+		return;
+	}
+	pthread_mutex_lock(&n->regs);
+	a->value = read_register(n, a->offset, a->len);
+	pthread_mutex_unlock(&n->regs);
+}
+
+void net_failed(struct net *n)
+{
+	uint64_t one = 1;
+
+	pthread_mutex_lock(&n->regs);
+	/* A failure of what the driver has reset since is no news to it. */
+	bool tell = n->mmio.status & VIRTIO_CONFIG_S_DRIVER_OK;
+	if (tell)
+		mmio_needs_reset(&n->mmio);
+	pthread_mutex_unlock(&n->regs);
+	if (tell && write(n->config_fd, &one, sizeof(one)) < 0)
+		return; /* EAGAIN: the interrupt is pending already */
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's network device: virtio-mmio registers in front of a vhost-vDPA device, and the event
+ * fds that connect both without us. It must never make a vCPU wait for the device longer than
+ * NET_RESET_MS.
+ */
+#ifndef VMM_NET_H
+#define VMM_NET_H
+
+#include "../vdpa/device.h"
+#include "../virtio/mmio.h"
+#include "bus.h"
+#include "vm.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+#define NET_RESET_MS 5
+
+/** Where a reset is: none, not yet handed to the device, or handed over and to be asked after. */
+enum net_reset { NET_RESET_NONE, NET_RESET_ASKING, NET_RESET_ASKED };
+
+struct net {
+	struct device *dev;
+	int config_fd; /* an irqfd of ours, for what the device itself has to say */
+	pthread_mutex_t
+	    order; /* held over a write and the start or reset it causes, so that they keep order */
+	pthread_mutex_t regs; /* the registers below; @order comes first */
+	struct mmio mmio;
+	enum net_reset reset;
+	uint32_t old_status; /* before the reset that is going on; never 0 */
+};
+
+/** Registers in front of @dev, which is borrowed. */
+int net_init(struct net *n, struct device *dev, struct err *e);
+/** The device must be closed: it may call net_failed() until then. Takes a zeroed struct, too. */
+void net_destroy(struct net *n);
+
+/** Tie QueueNotify to the queues' kick fds and their call fds to @gsi. */
+int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e);
+
+/** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. */
+void net_access(void *ctx, struct bus_access *a);
+
+/** The device has failed for good: tell the driver (DEVICE_NEEDS_RESET). From any thread. */
+void net_failed(struct net *n);
+
+#endif

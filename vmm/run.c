@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `ringfence run`; see run.h. The main thread parses, then watches: the clock, signals, and a
+ * second thread in which the machine is made, runs and is taken down. So nothing that hangs can
+ * hang the watch.
+ */
+#include "run.h"
+
+#include "../vdpa/breaks.h"
+#include "clock.h"
+#include "console.h"
+#include "guest_image.h"
+#include "load.h"
+#include "machine.h"
+#include "monitor.h"
+#include "run_opts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define GUEST_LINES_MAX 2000 /* on stdout */
+#define LOG_LINES_MAX 500    /* on stderr */
+#define GRACE_MS                                                                                   \
+	7000 /* for a clean end after deadline or signal; machine_destroy() takes 6 s at most */
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_INTERNAL = 70,
+	EXIT_DEADLINE = 124,
+	EXIT_INTERRUPTED = 130
+};
+
+struct run {
+	struct run_opts opts;
+	struct machine_config cfg;
+	struct console out, log;
+	int64_t started;
+	_Atomic(const char *) stage;
+	atomic_uint records;
+	int stop_fd;	  /* main thread -> machine's thread: end it */
+	int over_fd;	  /* machine's thread -> main thread: wakes it to see @over */
+	atomic_bool over; /* what follows is filled */
+	bool ended;	  /* by itself */
+	struct machine_end end;
+};
+
+static void say(struct run *r, const char *text)
+{
+	console_line(&r->log, "ringfence: ", text);
+}
+
+static void say_last(struct run *r, const char *text)
+{
+	console_last(&r->log, "ringfence: ", text);
+}
+
+/* What only -v shows, with the time since the start. */
+static void say_verbose(struct run *r, const char *text)
+{
+	char prefix[48];
+
+	if (!r->opts.verbose)
+		return;
+	snprintf(prefix, sizeof(prefix),
+		 "ringfence: %5lld ms: ", (long long)(clock_ms() - r->started));
+	console_line(&r->log, prefix, text);
+}
+
+static void on_stage(void *ctx, const char *name)
+{
+	struct run *r = ctx;
+
+	atomic_store(&r->stage, name);
+	say_verbose(r, name);
+}
+
+static void on_log(void *ctx, const char *line)
+{
+	say(ctx, line);
+}
+
+static void on_record(void *ctx, const struct report_record *rec)
+{
+	char line[REPORT_PAYLOAD_MAX + 64];
+	struct run *r = ctx;
+
+	if (atomic_fetch_add(&r->records, 1) == 0)
+		say_verbose(r, "first report");
+	report_format(rec, line, sizeof(line));
+	switch (rec->type) {
+	case REPORT_BEGIN:
+	case REPORT_END:
+		say_verbose(r, line);
+		break;
+	default:
+		if (!r->opts.quiet)
+			console_line(&r->out, "", line);
+		break;
+	}
+}
+
+static int draw(void *buf, size_t len, struct err *e)
+{
+	if (getrandom(buf, len, 0) != (ssize_t)len)
+		return err_set(e, ERR_INTERNAL, errno, "getrandom", "canary",
+			       "give --canary-key and --canary-magic");
+	return 0;
+}
+
+static int choose_canary(struct run *r, struct err *e)
+{
+	int ret = 0;
+
+	if (!r->opts.has_key)
+		ret = draw(r->opts.canary_key, sizeof(r->opts.canary_key), e);
+	if (!ret && !r->opts.has_magic)
+		ret = draw(&r->opts.canary_magic, sizeof(r->opts.canary_magic), e);
+	return ret;
+}
+
+/* The image in memory: the user's, read once (and kept till the end), or the built-in one. */
+static int get_image(struct run *r, struct err *e)
+{
+	struct machine_config *cfg = &r->cfg;
+
+	if (r->opts.kernel) {
+		cfg->image_name = r->opts.kernel;
+		cfg->image = load_file(r->opts.kernel, &cfg->image_len, e);
+		return cfg->image ? 0 : -EINVAL;
+	}
+	cfg->image_name = "the built-in guest";
+	cfg->image = guest_image;
+	cfg->image_len = (size_t)(guest_image_end - guest_image);
+	return 0;
+}
+
+static int prepare(struct run *r, struct err *e)
+{
+	const struct run_opts *o = &r->opts;
+	int ret = choose_canary(r, e);
+
+	if (!ret && o->monitor_fd >= 0)
+		ret = monitor_check(o->monitor_fd, e);
+	if (ret)
+		return ret;
+	r->cfg = (struct machine_config){
+	    .vdpa = o->vdpa,
+	    .cpus = o->cpus,
+	    .ram_size = o->memory,
+	    .placement = o->placement,
+	    .private_cvq = o->private_cvq,
+	    .breaks = o->breaks,
+	    .attack = o->attack,
+	    .scan_stride = o->scan_stride,
+	    .canary_magic = o->canary_magic,
+	    .monitor_fd = o->monitor_fd,
+	    .stage = on_stage,
+	    .log = on_log,
+	    .record = on_record,
+	    .ctx = r,
+	};
+	memcpy(r->cfg.canary_key, o->canary_key, sizeof(r->cfg.canary_key));
+	ret = get_image(r, e);
+	r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r->over_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!ret && (r->stop_fd < 0 || r->over_fd < 0))
+		ret = err_set(e, ERR_INTERNAL, errno, "eventfd", "run",
+			      "raise the limit on open files (ulimit -n)");
+	return ret;
+}
+
+static void shout_breaks(struct run *r)
+{
+	char line[256];
+
+	for (int i = 0; i < BREAK_COUNT; i++) {
+		if (!broken(r->opts.breaks, (enum break_id)i))
+			continue;
+		snprintf(line, sizeof(line), "%s: %s", break_table[i].name, break_table[i].effect);
+		console_alarm(&r->log, "BREAK ", line);
+	}
+}
+
+/* The machine's thread: its whole life. */
+static void *machine_thread(void *arg)
+{
+	struct run *r = arg;
+	struct machine *m = NULL;
+	struct machine_end end = {0};
+
+	if (machine_create(&m, &r->cfg, &end.e)) {
+		r->ended = true;
+	} else {
+		r->ended = machine_start(m, &end.e) || machine_wait(m, r->stop_fd, &end);
+		if (!machine_destroy(m))
+			say(r, "a thread is stuck in the kernel; the end of the process cleans up");
+	}
+	r->end = end;
+	atomic_store(&r->over, true);
+	(void)eventfd_write(r->over_fd, 1);
+	return NULL;
+}
+
+static int end_code(struct run *r)
+{
+	char line[128];
+
+	if (!r->end.done) {
+		say_last(r, r->end.e.text);
+		return err_exit_code(r->end.e.kind);
+	}
+	snprintf(line, sizeof(line), "done after %lld ms", (long long)(clock_ms() - r->started));
+	say_verbose(r, line);
+	return r->end.report.failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static bool wait_over(struct run *r, int signal_fd, int64_t until, bool *interrupted)
+{
+	struct pollfd p[] = {{.fd = r->over_fd, .events = POLLIN},
+			     {.fd = signal_fd, .events = POLLIN}};
+	int n;
+
+	do
+		n = poll(p, 2, clock_left(until));
+	while (n < 0 && errno == EINTR);
+	struct signalfd_siginfo info;
+	*interrupted = p[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info);
+	return atomic_load(&r->over);
+}
+
+/*
+ * Watch the machine's thread until it is over, the deadline passes or a signal comes; the latter
+ * two stop it.
+ */
+static int watch(struct run *r, int signal_fd)
+{
+	bool interrupted, again;
+	char line[160];
+
+	if (wait_over(r, signal_fd, r->started + r->opts.timeout_ms, &interrupted))
+		return end_code(r);
+	const char *stage = atomic_load(&r->stage);
+	snprintf(line, sizeof(line), "%s while %s, after %lld ms and %u reports of the guest",
+		 interrupted ? "interrupted" : "deadline passed", stage,
+		 (long long)(clock_ms() - r->started), atomic_load(&r->records));
+	say_last(r, line);
+	(void)eventfd_write(r->stop_fd, 1);
+	if (!wait_over(r, signal_fd, clock_ms() + GRACE_MS, &again))
+		say_last(r, "no clean end: a thread does not come back from the kernel");
+	return interrupted ? EXIT_INTERRUPTED : EXIT_DEADLINE;
+}
+
+static int supervise(struct run *r, struct err *e)
+{
+	pthread_t thread;
+	sigset_t ends;
+
+	/*
+	 * Before the first thread, so that all inherit the mask and these signals come to signal_fd
+	 * only.
+	 */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	int signal_fd = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signal_fd < 0)
+		return err_set(e, ERR_INTERNAL, errno, "signalfd", "run",
+			       "raise the limit on open files (ulimit -n)");
+	int ret = pthread_create(&thread, NULL, machine_thread, r);
+	if (ret)
+		return err_set(e, ERR_INTERNAL, ret, "pthread_create", "run",
+			       "raise the limit on processes (ulimit -u)");
+	pthread_detach(thread);
+	return watch(r, signal_fd);
+}
+
+int run_main(int argc, char **argv)
+{
+	/* Static: a thread that is stuck may look at it until the very end of the process. */
+	static struct run r;
+	struct err e = {0};
+
+	r.started = clock_ms();
+	r.stage = "starting";
+	int ret = run_parse(&r.opts, argc, argv, &e);
+	bool color = opts_color(r.opts.color, getenv("NO_COLOR"), isatty(STDERR_FILENO));
+	console_init(&r.out, STDOUT_FILENO, GUEST_LINES_MAX, false);
+	console_init(&r.log, STDERR_FILENO, LOG_LINES_MAX, color);
+	if (!ret && r.opts.help)
+		return fputs(run_usage, stdout) < 0 ? EXIT_INTERNAL : 0;
+	if (!ret && r.opts.version)
+		return puts("ringfence " RINGFENCE_VERSION) < 0 ? EXIT_INTERNAL : 0;
+	if (!ret)
+		ret = prepare(&r, &e);
+	if (!ret) {
+		shout_breaks(&r);
+		ret = supervise(&r, &e);
+	}
+	if (ret >= 0)
+		return ret;
+	say_last(&r, e.text);
+	return err_exit_code(e.kind);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of `ringfence run`; see run_opts.h. */
+#include "run_opts.h"
+
+#include "../guest/abi.h"
+#include "../vdpa/breaks.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+const char run_usage[] =
+    "usage: ringfence run --vdpa [path=]DEV [options]\n"
+    "One VMM with one guest on the vhost-vDPA device DEV, the CVQ shadowed in an address space of "
+    "its own.\n"
+    "  -k, --kernel FILE       the guest, an ELF (default: the built-in one)\n"
+    "  -c, --cpus N            vCPUs (2)\n"
+    "  -m, --memory SIZE       guest RAM, with K, M or G (32M)\n"
+    "      --placement P       the CVQ's IOVAs: hole (where no RAM is) or aliased (where RAM is)\n"
+    "      --attack N          which attack the guest makes (0: none, legal operations only)\n"
+    "      --scan-stride SIZE  bytes between the pages that a CPU scan touches (1M)\n"
+    "      --canary-key HEX    32 hex digits (random)\n"
+    "      --canary-magic HEX  16 hex digits (random)\n"
+    "      --private-cvq       the device does not offer CTRL_VQ, but its third queue is one\n"
+    "      --break NAME        break the isolation on purpose; may be repeated\n"
+    "      --monitor FD        send memory and records to a judge on this inherited socket\n"
+    "      --timeout S         deadline of the whole run in seconds (20)\n"
+    "  -v, --verbose  -q, --quiet  --color=auto|always|never  -h, --help  -V, --version\n"
+    "exit: 0 the guest was done and its legal operations worked, 1 one of them failed, 4 this host "
+    "or device\n"
+    "cannot, 64 usage, 70 own failure or the guest stopped, 124 deadline, 130 interrupted\n";
+
+enum {
+	OPT_VDPA = 256,
+	OPT_PLACEMENT,
+	OPT_ATTACK,
+	OPT_SCAN_STRIDE,
+	OPT_CANARY_KEY,
+	OPT_CANARY_MAGIC,
+	OPT_PRIVATE_CVQ,
+	OPT_BREAK,
+	OPT_MONITOR,
+	OPT_TIMEOUT,
+	OPT_COLOR,
+};
+
+static const struct option long_options[] = {
+    {"vdpa", required_argument, NULL, OPT_VDPA},
+    {"kernel", required_argument, NULL, 'k'},
+    {"cpus", required_argument, NULL, 'c'},
+    {"memory", required_argument, NULL, 'm'},
+    {"placement", required_argument, NULL, OPT_PLACEMENT},
+    {"attack", required_argument, NULL, OPT_ATTACK},
+    {"scan-stride", required_argument, NULL, OPT_SCAN_STRIDE},
+    {"canary-key", required_argument, NULL, OPT_CANARY_KEY},
+    {"canary-magic", required_argument, NULL, OPT_CANARY_MAGIC},
+    {"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
+    {"break", required_argument, NULL, OPT_BREAK},
+    {"monitor", required_argument, NULL, OPT_MONITOR},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"color", required_argument, NULL, OPT_COLOR},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {0},
+};
+
+static int bad(struct err *e, const char *option, const char *value, const char *rule)
+{
+	return err_set(e, ERR_USAGE, 0, option, value, "%s", rule);
+}
+
+static int parse_vdpa(struct run_opts *o, const char *arg)
+{
+	static const char prefix[] = "path=";
+
+	o->vdpa = strncmp(arg, prefix, strlen(prefix)) ? arg : arg + strlen(prefix);
+	return *o->vdpa ? 0 : -EINVAL;
+}
+
+static int parse_placement(struct run_opts *o, const char *arg)
+{
+	if (strcmp(arg, "hole") && strcmp(arg, "aliased"))
+		return -EINVAL;
+	o->placement = strcmp(arg, "hole") ? PLACE_ALIASED : PLACE_HOLE;
+	return 0;
+}
+
+static int parse_magic(struct run_opts *o, const char *arg)
+{
+	uint8_t bytes[8];
+	int ret = opts_hex(arg, bytes, sizeof(bytes));
+
+	if (ret)
+		return ret;
+	o->canary_magic = 0;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		o->canary_magic = o->canary_magic << 8 | bytes[i];
+	o->has_magic = true;
+	return 0;
+}
+
+static int parse_stride(struct run_opts *o, const char *arg)
+{
+	int ret = opts_size(arg, &o->scan_stride);
+
+	return ret ? ret : o->scan_stride && o->scan_stride % 4096 == 0 ? 0 : -EINVAL;
+}
+
+static int parse_unsigned(const char *arg, uint64_t min, uint64_t max, uint64_t *out)
+{
+	int ret = opts_u64(arg, max, out);
+
+	return ret ? ret : *out >= min ? 0 : -ERANGE;
+}
+
+static int parse_break(struct run_opts *o, const char *arg, struct err *e)
+{
+	int id = break_by_name(arg);
+
+	if (id < 0)
+		return bad(e, "--break", arg,
+			   RINGFENCE_BREAKS ? "no such break: see ringfence prove --list"
+					    : "this build has no breaks (RINGFENCE_BREAKS=OFF)");
+	if (break_table[id].side != BREAK_IN_VMM)
+		return bad(e, "--break", arg, "this one is the device's: ringfence device --break");
+	o->breaks |= 1u << id;
+	return 0;
+}
+
+static int parse_machine_option(struct run_opts *o, int opt, const char *arg, struct err *e)
+{
+	uint64_t v = 0;
+
+	switch (opt) {
+	case OPT_VDPA:
+		return parse_vdpa(o, arg)
+			   ? bad(e, "--vdpa", arg, "must be a path like /dev/vhost-vdpa-0")
+			   : 0;
+	case 'k':
+		o->kernel = arg;
+		return 0;
+	case 'c':
+		if (parse_unsigned(arg, 1, 1024, &v))
+			return bad(e, "--cpus", arg, "must be a number from 1");
+		o->cpus = (unsigned)v;
+		return 0;
+	case 'm':
+		return opts_size(arg, &o->memory)
+			   ? bad(e, "--memory", arg, "must be a size like 32M")
+			   : 0;
+	case OPT_PLACEMENT:
+		return parse_placement(o, arg)
+			   ? bad(e, "--placement", arg, "must be hole or aliased")
+			   : 0;
+	case OPT_PRIVATE_CVQ:
+		o->private_cvq = true;
+		return 0;
+	case OPT_BREAK:
+		return parse_break(o, arg, e);
+	default:
+		return -ENOENT;
+	}
+}
+
+static int parse_attack_option(struct run_opts *o, int opt, const char *arg, struct err *e)
+{
+	uint64_t v = 0;
+
+	switch (opt) {
+	case OPT_ATTACK:
+		if (parse_unsigned(arg, 0, UINT32_MAX, &v))
+			return bad(e, "--attack", arg, "must be a number");
+		o->attack = (uint32_t)v;
+		return 0;
+	case OPT_SCAN_STRIDE:
+		return parse_stride(o, arg)
+			   ? bad(e, "--scan-stride", arg, "must be a multiple of 4K")
+			   : 0;
+	case OPT_CANARY_KEY:
+		if (opts_hex(arg, o->canary_key, sizeof(o->canary_key)))
+			return bad(e, "--canary-key", arg, "must be 32 hex digits");
+		o->has_key = true;
+		return 0;
+	case OPT_CANARY_MAGIC:
+		return parse_magic(o, arg) ? bad(e, "--canary-magic", arg, "must be 16 hex digits")
+					   : 0;
+	default:
+		return -ENOENT;
+	}
+}
+
+static int parse_common_option(struct run_opts *o, int opt, const char *arg, struct err *e)
+{
+	uint64_t v = 0;
+
+	switch (opt) {
+	case OPT_MONITOR:
+		if (parse_unsigned(arg, 0, INT32_MAX, &v))
+			return bad(e, "--monitor", arg,
+				   "must be the number of an inherited socket");
+		o->monitor_fd = (int)v;
+		return 0;
+	case OPT_TIMEOUT:
+		return opts_seconds(arg, &o->timeout_ms)
+			   ? bad(e, "--timeout", arg, "must be seconds, above 0")
+			   : 0;
+	case OPT_COLOR:
+		return opts_color_mode(arg, &o->color)
+			   ? bad(e, "--color", arg, "must be auto, always or never")
+			   : 0;
+	case 'v':
+		o->verbose = true;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case 'h':
+		o->help = true;
+		return 0;
+	case 'V':
+		o->version = true;
+		return 0;
+	default:
+		return -ENOENT;
+	}
+}
+
+static int parse_option(struct run_opts *o, int opt, const char *arg, struct err *e)
+{
+	int ret = parse_machine_option(o, opt, arg, e);
+
+	if (ret == -ENOENT)
+		ret = parse_attack_option(o, opt, arg, e);
+	if (ret == -ENOENT)
+		ret = parse_common_option(o, opt, arg, e);
+	return ret;
+}
+
+static int check(const struct run_opts *o, struct err *e)
+{
+	char number[16];
+
+	if (o->help || o->version)
+		return 0;
+	if (!o->vdpa)
+		return bad(e, "run", "--vdpa", "missing: which /dev/vhost-vdpa-N?");
+	if (!o->kernel && o->attack > ATTACK_WRITABLE) {
+		snprintf(number, sizeof(number), "%u", o->attack);
+		return bad(e, "--attack", number, "the built-in guest knows 0 to 7");
+	}
+	return 0;
+}
+
+/* The option that getopt_long() stumbled over; @buf is for short ones. */
+static const char *culprit(char buf[3], char **argv)
+{
+	if (optopt <= 0 || optopt >= OPT_VDPA)
+		return argv[optind - 1];
+	buf[0] = '-';
+	buf[1] = (char)optopt;
+	buf[2] = '\0';
+	return buf;
+}
+
+int run_parse(struct run_opts *o, int argc, char **argv, struct err *e)
+{
+	int opt, ret = 0;
+	char name[3];
+
+	*o = (struct run_opts){
+	    .cpus = 2,
+	    .memory = 32ull << 20,
+	    .placement = PLACE_HOLE,
+	    .scan_stride = 1ull << 20,
+	    .monitor_fd = -1,
+	    .timeout_ms = 20000,
+	};
+	opterr = 0;
+	optind = 0; /* glibc: start anew */
+	while (!ret && (opt = getopt_long(argc, argv, "+:k:c:m:vqhV", long_options, NULL)) != -1) {
+		if (opt == '?')
+			return bad(e, "run", culprit(name, argv),
+				   "unknown option: see ringfence run --help");
+		if (opt == ':')
+			return bad(e, "run", culprit(name, argv),
+				   "needs a value: see ringfence run --help");
+		ret = parse_option(o, opt, optarg, e);
+	}
+	if (ret)
+		return ret;
+	if (optind < argc)
+		return bad(e, "run", argv[optind],
+			   "takes no such argument: see ringfence run --help");
+	return check(o, e);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `ringfence run` was asked to do. It must never open, probe or print anything.
+ */
+#ifndef VMM_RUN_OPTS_H
+#define VMM_RUN_OPTS_H
+
+#include "../vdpa/device.h"
+#include "../vdpa/err.h"
+#include "opts.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run_opts {
+	bool help, version;
+	const char *vdpa;
+	const char *kernel; /* NULL: the built-in guest */
+	unsigned cpus;
+	uint64_t memory;
+	enum placement placement;
+	uint32_t attack;
+	uint64_t scan_stride;
+	uint8_t canary_key[16];
+	uint64_t canary_magic;
+	bool has_key, has_magic; /* else the caller draws random ones */
+	bool private_cvq;
+	uint32_t breaks;
+	int monitor_fd; /* -1: none */
+	unsigned timeout_ms;
+	bool verbose, quiet;
+	enum opts_color color;
+};
+
+extern const char run_usage[];
+
+/** Parse @argv, whose [0] is the subcommand. ERR_USAGE names the option. Strings are @argv's own.
+ */
+int run_parse(struct run_opts *o, int argc, char **argv, struct err *e);
+
+#endif
