@@ -144,7 +144,7 @@ static int read_config(struct attach *a, struct err *e)
 int attach_open(struct attach *a, const char *path, const struct gmem *mem, const struct arena *arena,
 		bool private_cvq, uint32_t breaks, struct err *e)
 {
-	uint32_t group[DEVICE_QUEUES_MAX];
+	uint32_t group[DEVICE_QUEUES_MAX] = {0};
 
 	*a = (struct attach){.private_cvq = private_cvq, .breaks = breaks};
 	int ret = vhost_open(&a->vhost, path, e);
@@ -259,7 +259,7 @@ static int set_up_queue(const struct attach *a, unsigned q, const struct attach_
 
 static int go_live(const struct attach *a, const uint32_t before[DEVICE_QUEUES_MAX], struct err *e)
 {
-	uint32_t group[DEVICE_QUEUES_MAX];
+	uint32_t group[DEVICE_QUEUES_MAX] = {0};
 	int ret = set_status(a,
 			     VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
 				 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK,
@@ -277,7 +277,7 @@ static int go_live(const struct attach *a, const uint32_t before[DEVICE_QUEUES_M
 
 static int run_stages(struct attach *a, uint64_t features, const struct attach_queue *queues, struct err *e)
 {
-	uint32_t group[DEVICE_QUEUES_MAX];
+	uint32_t group[DEVICE_QUEUES_MAX] = {0};
 	int ret = attach_reset(a, e);
 
 	if (!ret)

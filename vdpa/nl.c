@@ -243,10 +243,21 @@ static int wait_node(const char *name, char *path, size_t len, struct err *e)
 		       name);
 }
 
+/* Names become parts of paths. Longer ones exist, but not from here. */
+static int check_name(const char *name, struct err *e)
+{
+	if (*name && *name != '.' && strlen(name) < 64 && !strchr(name, '/'))
+		return 0;
+	return err_set(e, ERR_USAGE, EINVAL, "vDPA device name", name,
+		       "1 to 63 characters, no '/', no dot first");
+}
+
 int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struct err *e)
 {
-	int ret = create_unbound(mgmt, name, e);
+	int ret = check_name(name, e);
 
+	if (!ret)
+		ret = create_unbound(mgmt, name, e);
 	if (ret)
 		return ret;
 	ret = bind_driver(name, e);
@@ -270,12 +281,16 @@ static int wait_client(const char *name, struct err *e)
 	char path[PATH_LEN] = "";
 
 	for (int waited = 0; waited <= NL_CLIENT_WAIT_MS; waited += STEP_MS) {
-		int fd = find_node(name, path, sizeof(path)) ? open(path, O_RDWR | O_CLOEXEC) : -1;
+		if (!find_node(name, path, sizeof(path)))
+			return 0;
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0 && errno == EBUSY) {
+			pause_ms(STEP_MS);
+			continue;
+		}
 		if (fd >= 0)
 			close(fd);
-		if (fd >= 0 || errno != EBUSY || !path[0])
-			return 0;
-		pause_ms(STEP_MS);
+		return 0;
 	}
 	return err_set(e, ERR_HOST, EBUSY, "open", path,
 		       "a client keeps device %s open: stop it, then: vdpa dev del %s", name, name);
@@ -285,12 +300,14 @@ int nl_dev_del(const char *name, struct err *e)
 {
 	char path[PATH_LEN];
 	struct stat st;
-	int verdict = 0;
+	int verdict = 0, ret = check_name(name, e);
 
+	if (ret)
+		return ret;
 	snprintf(path, sizeof(path), BUS "/devices/%s", name);
 	if (stat(path, &st))
 		return -ENODEV;
-	int ret = wait_client(name, e);
+	ret = wait_client(name, e);
 	if (!ret)
 		ret = command(VDPA_CMD_DEV_DEL, NULL, name, e, &verdict);
 	if (ret)

@@ -17,7 +17,7 @@ struct console {
 	bool color;
 };
 
-/** Lines to @fd, @max of them; after that one line saying so, and silence. */
+/** At most @max lines to @fd, the last of which says that the rest is not shown. */
 void console_init(struct console *c, int fd, unsigned max, bool color);
 
 /** One line: @prefix and @text, both without newline. Control characters come out as dots. */

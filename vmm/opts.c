@@ -80,7 +80,7 @@ int opts_hex(const char *text, uint8_t *out, size_t len)
 		if (nibble(text[i]) < 0)
 			return -EINVAL;
 	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
+		out[i] = (uint8_t)(nibble(text[2 * i]) * 16 + nibble(text[2 * i + 1]));
 	return 0;
 }
 

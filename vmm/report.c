@@ -44,6 +44,8 @@ int report_take(const struct gmem *mem, gpa_t at, struct report_record *out)
 	out->type = head.type;
 	out->len = head.len;
 	memset(out->bytes, 0, sizeof(out->bytes));
+	if (head.len == 0)
+		return 0; /* its payload may begin where RAM ends */
 	return gmem_read(mem, gpa(at.v + sizeof(head)), out->bytes, head.len);
 }
 

@@ -57,10 +57,10 @@ int x86_cpuid(const struct vm *vm, struct kvm_cpuid2 **out, struct err *e)
 
 static int has_gib_pages(const struct vm *vm, bool *yes, struct err *e)
 {
-	struct kvm_cpuid2 *c;
+	struct kvm_cpuid2 *c = NULL;
 	int ret = x86_cpuid(vm, &c, e);
 
-	if (ret)
+	if (ret || !c)
 		return ret;
 	for (uint32_t i = 0; i < c->nent; i++)
 		if (c->entries[i].function == 0x80000001)

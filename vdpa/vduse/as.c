@@ -27,8 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The kernel keeps at most 2048 regions per ASID (max_iotlb_entries), so this is never reached by
- * it. */
+/* Above what the kernel keeps per ASID: 2048 (max_iotlb_entries). */
 #define REGIONS_MAX 4096u
 #define REGION_LEN_MAX (1ull << 46)
 
@@ -122,8 +121,7 @@ static struct as_region *new_region(struct as_space *s)
 	return &s->region[s->count];
 }
 
-/* The region of @asid that holds @at; NULL and *why if there is none. Linear: a client has a
- * handful. */
+/* The region of @asid that holds @at, or NULL and *why. Linear: a client has a handful. */
 static const struct as_region *find(struct as_table *t, uint32_t asid, uint64_t at,
 				    const char **why)
 {
@@ -167,8 +165,7 @@ struct piece {
 	uint8_t *host;
 };
 
-/* The next run of the range that lies in one region. False: there is none, and *why says if that is
- * an error. */
+/* The next run of the range within one region. False: the end, or an error if *why is set. */
 static bool next_piece(struct as_table *t, struct walk *w, struct piece *p, const char **why)
 {
 	*why = NULL;

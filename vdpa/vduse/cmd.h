@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `ringfence device`: one VDUSE device as a command. It must never be called by anything but
- * main(). */
+/* `ringfence device`: one VDUSE device as a command. Only main() may call it. */
 #ifndef VDUSE_CMD_H
 #define VDUSE_CMD_H
 

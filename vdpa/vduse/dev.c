@@ -16,56 +16,33 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define CONTROL "/dev/vduse/control"
 #define QUEUE_READY_AND_SUSPEND ((1ull << VDUSE_F_QUEUE_READY) | (1ull << VDUSE_F_SUSPEND))
 #define RETRY_MS 10
 #define RETRIES 100 /* a second: for a node to appear, or its last user to go */
 
-bool vduse_name_ok(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len < VDUSE_NAME_LEN && name[0] != '.' && strcmp(name, "control") &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
-		   len;
-}
-
 /* ---- create ---- */
-
-int vduse_open_control(struct err *e)
-{
-	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_set(e, ERR_HOST, errno, "open", CONTROL, "%s",
-			       errno == ENOENT ? "this kernel has no VDUSE: modprobe vduse, or use "
-						 "one with CONFIG_VDPA_USER"
-					       : "run it as root, or as a user who may open it");
-	return fd;
-}
 
 static int choose_version(struct vduse_dev *d, struct err *e)
 {
 	uint64_t have, want, features = QUEUE_READY_AND_SUSPEND;
 
 	if (ioctl(d->control_fd, VDUSE_GET_API_VERSION, &have))
-		return err_set(e, ERR_HOST, errno, "VDUSE_GET_API_VERSION", CONTROL, "%s", "");
+		return err_set(e, ERR_HOST, errno, "VDUSE_GET_API_VERSION", VDUSE_CONTROL, "%s",
+			       "");
 	if (d->setup.api == 1 && have < VDUSE_API_VERSION_1)
-		return err_set(e, ERR_HOST, ENOTSUP, "VDUSE_GET_API_VERSION", CONTROL,
+		return err_set(e, ERR_HOST, ENOTSUP, "VDUSE_GET_API_VERSION", VDUSE_CONTROL,
 			       "this kernel knows API 0 only, with one group and one address "
 			       "space: use Linux 7.0 or newer");
 	want = d->setup.api >= 0 ? (uint64_t)d->setup.api : have;
 	if (want > VDUSE_API_VERSION_1)
 		want = VDUSE_API_VERSION_1;
 	if (ioctl(d->control_fd, VDUSE_SET_API_VERSION, &want))
-		return err_set(e, ERR_HOST, errno, "VDUSE_SET_API_VERSION", CONTROL, "version %llu",
-			       (unsigned long long)want);
+		return err_set(e, ERR_HOST, errno, "VDUSE_SET_API_VERSION", VDUSE_CONTROL,
+			       "version %llu", (unsigned long long)want);
 	d->as.api = want;
-	/* New in 7.3, EINVAL before. Not with API 0, whose devices elsewhere are older than these.
-	 */
+	/* New in 7.3, EINVAL before. Not with API 0: devices of that age know nothing of it. */
 	d->has_queue_ready = want > 0 && !ioctl(d->control_fd, VDUSE_SET_FEATURES, &features);
 	return 0;
 }
@@ -99,8 +76,7 @@ static int create(struct vduse_dev *d, struct err *e)
 	if (ret == -EINVAL && (s->features & (1ull << VIRTIO_NET_F_CTRL_VQ)))
 		return err_set(e, ERR_HOST, EINVAL, "VDUSE_CREATE_DEV", d->name,
 			       "this kernel does not let VDUSE offer VIRTIO_NET_F_CTRL_VQ: use "
-			       "--private-cvq here and "
-			       "in the VMM, or the lab's patched kernel");
+			       "--private-cvq here and in the VMM, or the lab's patched kernel");
 	if (ret)
 		return err_set(e, ERR_HOST, -ret, "VDUSE_CREATE_DEV", d->name, "%s", "");
 	d->created = true;
@@ -124,8 +100,7 @@ static int open_node(struct vduse_dev *d, struct err *e)
 	return 0;
 }
 
-/* Every queue, before the device can be attached: VDPA_CMD_DEV_NEW is EINVAL otherwise
- * (vduse_dev_is_ready). */
+/* Every queue: VDPA_CMD_DEV_NEW is EINVAL otherwise (vduse_dev_is_ready). */
 static int set_up_queues(struct vduse_dev *d, struct err *e)
 {
 	for (unsigned q = 0; q < d->as.queues; q++) {
@@ -138,8 +113,7 @@ static int set_up_queues(struct vduse_dev *d, struct err *e)
 	return 0;
 }
 
-/* A client of a dead device waits this long for each call. The default is 30 s; failing to lower it
- * is no harm. */
+/* How long a dead device holds its client up. The default is 30 s, so this may well fail. */
 static void lower_timeout(const struct vduse_dev *d)
 {
 	char path[sizeof("/sys/class/vduse//msg_timeout") + VDUSE_NAME_LEN], text[16];
@@ -172,7 +146,7 @@ static struct vduse_dev *new_device(const struct vduse_setup *s)
 	d->setup.name = d->name;
 	d->control_fd = d->fd = d->stop_fd = d->wake_fd = -1;
 	for (unsigned q = 0; q < AS_QUEUES_MAX; q++)
-		d->queue[q].kick_fd = -1;
+		d->kick_fd[q] = -1;
 	pthread_mutex_init(&d->lock, NULL);
 	return d;
 }
@@ -182,12 +156,11 @@ static int make_event_fds(struct vduse_dev *d, struct err *e)
 	d->stop_fd = make_event_fd(e);
 	d->wake_fd = make_event_fd(e);
 	for (unsigned q = 0; q < d->setup.queues; q++)
-		d->queue[q].kick_fd = make_event_fd(e);
+		d->kick_fd[q] = make_event_fd(e);
 	return e->kind == ERR_NONE ? 0 : -EMFILE;
 }
 
-/* What the address spaces look like depends on the API version: 0 has one group in one address
- * space. */
+/* API 0 has one group in one address space. */
 static void lay_out_spaces(struct vduse_dev *d)
 {
 	const struct vduse_setup *s = &d->setup;
@@ -237,27 +210,6 @@ int vduse_create(struct vduse_dev **out, const struct vduse_setup *s, struct err
 
 /* ---- destroy ---- */
 
-/*
- * EBUSY for as long as there is the vDPA device, or somebody has the node open: a process that is
- * dying, or one that looks at every new device.
- */
-int vduse_delete(int control_fd, const char *name)
-{
-	char full[VDUSE_NAME_MAX] = "", vdpa[sizeof("/sys/bus/vdpa/devices/") + VDUSE_NAME_LEN];
-	struct stat st;
-	int ret = 0;
-
-	snprintf(full, sizeof(full), "%s", name);
-	snprintf(vdpa, sizeof(vdpa), "/sys/bus/vdpa/devices/%s", name);
-	for (int i = 0; i < RETRIES; i++) {
-		ret = ioctl(control_fd, VDUSE_DESTROY_DEV, full) ? -errno : 0;
-		if (ret != -EBUSY || !stat(vdpa, &st))
-			break;
-		wait_ms(RETRY_MS);
-	}
-	return ret;
-}
-
 static int delete_device(struct vduse_dev *d, struct err *e)
 {
 	int ret = vduse_delete(d->control_fd, d->name);
@@ -292,7 +244,7 @@ int vduse_destroy(struct vduse_dev *d, struct err *e)
 	close_fd(d->stop_fd);
 	close_fd(d->wake_fd);
 	for (unsigned q = 0; q < AS_QUEUES_MAX; q++)
-		close_fd(d->queue[q].kick_fd);
+		close_fd(d->kick_fd[q]);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 	return ret;

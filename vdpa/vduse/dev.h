@@ -22,12 +22,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VDUSE_CONTROL "/dev/vduse/control"
 #define VDUSE_NAME_LEN 64
 #define VDUSE_CONFIG_LEN 64
 #define VDUSE_RING_MAX VRING_NUM_MAX
 
-/** How long an answer may wait for the lock before it is "failed", and how long a client's call may
- * wait at all. */
+/** How long an answer may wait for the lock, and a client's call for its answer. */
 #define VDUSE_ANSWER_MS 1000
 #define VDUSE_MSG_TIMEOUT_S 2
 
@@ -41,8 +41,7 @@ struct vduse_facts {
 	bool suspend;	      /* VDUSE_F_SUSPEND */
 };
 
-/** Fill in the facts by trying them. An absent VDUSE is a fact; one that cannot be opened is an
- * ERR_HOST. */
+/** Find the facts by trying. No VDUSE is a fact too; one that cannot be opened is an ERR_HOST. */
 int vduse_probe(struct vduse_facts *f, struct err *e);
 
 /**
@@ -52,8 +51,7 @@ int vduse_probe(struct vduse_facts *f, struct err *e);
  */
 int vduse_cleanup(const char *name, struct err *e);
 
-/** Whether @name can be a device's: 1 to 63 of A-Z a-z 0-9 . _ -, not "control", not beginning with
- * a dot. */
+/** Whether @name can be one: 1 to 63 of A-Z a-z 0-9 . _ -, not "control", no dot first. */
 bool vduse_name_ok(const char *name);
 
 /* ---- the device ---- */
@@ -74,7 +72,6 @@ struct vduse_setup {
 };
 
 struct vduse_queue {
-	int kick_fd; /* readable when the driver has kicked; the device's */
 	bool wanted; /* by SET_VQ_READY; always true when the kernel has no such message */
 	bool active; /* @ring is what the kernel said when the queue became ready */
 	bool known;  /* @ring.last_avail counts, from an earlier activation since the reset */
@@ -93,11 +90,11 @@ struct vduse_dev {
 	atomic_bool stopping; /* @messages is to end */
 	int stop_fd;	      /* wakes it for that */
 	atomic_bool broken;   /* the kernel has given the device up */
-	int wake_fd; /* readable when the data thread must look at the queues' readiness again */
+	int wake_fd;	      /* readable when the data thread must look at its queues again */
+	int kick_fd[AS_QUEUES_MAX]; /* readable when the driver has kicked */
 
 	pthread_mutex_t lock;
-	atomic_uint
-	    waiting; /* answers that wait for the lock: the data thread lets them go first */
+	atomic_uint waiting; /* answers that wait for the lock: they go first */
 
 	/* Under the lock: the session with a client, from one reset to the next. */
 	unsigned epoch; /* counts resets */
@@ -115,14 +112,12 @@ struct vduse_dev {
  */
 int vduse_create(struct vduse_dev **out, const struct vduse_setup *s, struct err *e);
 
-/** Stop answering, close and delete the device, free it. NULL is fine. EBUSY: its vDPA device still
- * exists. */
+/** Stop answering, delete the device, free @d (NULL is fine). EBUSY: its vDPA device is there. */
 int vduse_destroy(struct vduse_dev *d, struct err *e);
 
 /* ---- for the data thread ---- */
 
-/** Take the lock, behind every answer that waits for it. Not to be held for longer than a chain
- * takes. */
+/** Take the lock, for a chain at most; every answer that waits for it goes first. */
 void vduse_lock(struct vduse_dev *d);
 void vduse_unlock(struct vduse_dev *d);
 
@@ -161,8 +156,7 @@ int vduse_get_features(const struct vduse_dev *d, uint64_t *features);
 /** /dev/vduse/control, opened. */
 int vduse_open_control(struct err *e);
 
-/** VDUSE_DESTROY_DEV, tried again for a moment while the last users of the device's nodes go. 0 or
- * -errno. */
+/** VDUSE_DESTROY_DEV, again for a moment while the nodes' last users go. 0 or -errno. */
 int vduse_delete(int control_fd, const char *name);
 
 #endif

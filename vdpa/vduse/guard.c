@@ -29,8 +29,7 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	/* A SIGBUS that somebody sent (si_code <= 0), or from elsewhere, is not ours: let it kill
-	 * us. */
+	/* One that was sent (si_code <= 0), or is from elsewhere, is not ours: it kills us. */
 	if (info->si_code > 0 && guard.active && at - guard.start < guard.len &&
 	    mmap((void *)guard.start, guard.len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED) {

@@ -24,8 +24,7 @@
 
 /* ---- what each request does; under the lock. True: it is answered with OK ---- */
 
-/* What lives from one reset to the next ends. Groups keep their ASIDs, as the kernel's do
- * (vduse_dev_reset). */
+/* A session ends. Groups keep their ASIDs, as the kernel's do (vduse_dev_reset). */
 static void reset(struct vduse_dev *d)
 {
 	d->epoch++;
@@ -39,8 +38,7 @@ static void reset(struct vduse_dev *d)
 	trace_event(d->as.trace, "reset", "%s", "");
 }
 
-/* VDUSE does not mask what a client accepts by what was offered (vduse_vdpa_set_driver_features):
- * we do. */
+/* The kernel lets a client accept what was not offered (vduse_vdpa_set_driver_features). */
 static bool features_ok(struct vduse_dev *d)
 {
 	uint64_t f;
@@ -84,8 +82,7 @@ static bool set_status(struct vduse_dev *d, uint8_t status)
 	return true;
 }
 
-/* Not while a client's queues run: the kernel holds to that for vhost-vdpa, and so do we for any
- * other. */
+/* Not while queues run: the kernel holds vhost-vdpa to that, and we hold any client to it. */
 static bool set_group_asid(struct vduse_dev *d, const struct vduse_vq_group_asid *m)
 {
 	bool ok = m->group < d->as.groups && m->asid < d->as.spaces &&
@@ -169,8 +166,7 @@ static bool carry_out(struct vduse_dev *d, const struct vduse_dev_request *req,
 
 /* ---- the thread ---- */
 
-/* The data thread may be held up by memory that its client never delivers: then the client's call
- * fails. */
+/* If the data thread is held up by memory that its client never delivers, its calls fail. */
 static bool lock_for_answer(struct vduse_dev *d)
 {
 	atomic_fetch_add(&d->waiting, 1);
@@ -212,8 +208,7 @@ static void *answer_messages(void *arg)
 				       {.fd = d->stop_fd, .events = POLLIN}};
 		poll(fds, 2, POLL_MS);
 		if (fds[0].revents & POLLERR) {
-			/* Broken (vduse_dev_broken): from now on the kernel itself fails every
-			 * call. */
+			/* vduse_dev_broken(): the kernel itself fails every call now. */
 			atomic_store(&d->broken, true);
 			trace_event(d->as.trace, "broken", "%s", "");
 			break;

@@ -7,20 +7,19 @@
  * frames after, then looks for kicks again, so that no flood on TX holds up the CVQ. The device's
  * lock is taken per chain; whether the queue may still be served, and whether a reset has come in
  * between, is asked each time.
- *
- * All chains and what is in them is UNTRUSTED: driver. What is refused is completed with length 0.
+ * It must never work on one chain after another without letting the message thread in between.
  */
 #include "net.h"
 
-#include "netctl.h"
+#include "netio.h"
 #include "wait.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -33,7 +32,6 @@
 #define CONTROL                                                                                    \
 	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
-#define HEADER sizeof(struct virtio_net_hdr_v1)
 #define CVQ_BURST 16
 #define TX_BURST 8
 #define WAKE NET_QUEUES /* the epoll event that is no queue's */
@@ -48,14 +46,9 @@ struct net {
 	atomic_bool stopping;
 	int epoll_fd;
 	unsigned pending; /* a bit per queue that may have chains */
-	unsigned calls;	  /* a bit per queue that has pushed and not called */
 	int tick_ms;	  /* how long until an unsettled queue is looked at again */
 
-	unsigned epoch; /* of the session that the rest belongs to */
-	struct netctl ctl;
-	struct vring_chain chain, rx_chain;
-	uint8_t frame[HEADER + NET_FRAME_MAX];
-	uint8_t command[NETCTL_COMMAND_MAX];
+	struct netio io;
 };
 
 void net_describe(struct vduse_setup *s, const struct net_options *o)
@@ -82,164 +75,15 @@ void net_describe(struct vduse_setup *s, const struct net_options *o)
 	memcpy(s->config, &config, sizeof(config));
 }
 
-/* ---- chains ---- */
-
-static struct vring_queue *ring(struct net *n, unsigned q)
-{
-	return &n->dev->queue[q].ring;
-}
-
-static void trace_why(struct net *n, const char *ev, unsigned q, const char *why)
-{
-	trace_event(n->dev->setup.trace, ev, ",\"q\":%u,\"why\":\"%s\"", q, why);
-}
-
-static void give_back(struct net *n, unsigned q, uint16_t head, uint32_t len)
-{
-	if (vring_push(ring(n, q), &n->dev->as, head, len))
-		trace_why(n, "stop", q, ring(n, q)->stopped);
-	else
-		n->calls |= 1u << q;
-}
-
-static void refuse(struct net *n, unsigned q, uint16_t head, const char *why)
-{
-	trace_why(n, "bad", q, why);
-	give_back(n, q, head, 0);
-}
-
-/* Take a chain. 1: @c holds it; 0: there is none, or no ring any more; -EBADMSG: one was refused
- * and given back. */
-static int take(struct net *n, unsigned q, struct vring_chain *c)
-{
-	int ret = vring_pop(ring(n, q), &n->dev->as, c);
-
-	if (ret == -EPIPE) {
-		trace_why(n, "stop", q, ring(n, q)->stopped);
-		return 0;
-	}
-	if (ret == -EBADMSG)
-		refuse(n, q, c->head, c->bad);
-	return ret;
-}
-
-/* ---- frames ---- */
-
-/* The frame in n->frame, @len bytes behind the header, comes back to the driver: section 5.1.6.4.
- */
-static void deliver(struct net *n, size_t len)
-{
-	const struct virtio_net_hdr_v1 header = {
-	    .num_buffers = 1}; /* without MRG_RXBUF, as section 5.1.6.4.1 asks */
-	struct vring_chain *c = &n->rx_chain;
-	bool fresh;
-
-	if (!vduse_queue_ready(n->dev, NET_RX, &fresh) || take(n, NET_RX, c) != 1) {
-		trace_why(n, "drop", NET_RX, "no buffer");
-		return;
-	}
-	memcpy(n->frame, &header, HEADER);
-	if (c->readable)
-		refuse(n, NET_RX, c->head, "readable");
-	else if (vring_write(ring(n, NET_RX), &n->dev->as, c, n->frame, HEADER + len))
-		refuse(n, NET_RX, c->head, "buffer");
-	else
-		give_back(n, NET_RX, c->head, (uint32_t)(HEADER + len));
-}
-
-static bool send_one(struct net *n)
-{
-	struct vring_chain *c = &n->chain;
-	int ret = take(n, NET_TX, c);
-
-	if (ret != 1)
-		return ret != 0;
-	if (c->writable)
-		refuse(n, NET_TX, c->head, "writable");
-	else if (c->readable_len <= HEADER || c->readable_len > sizeof(n->frame))
-		refuse(n, NET_TX, c->head, "length");
-	else if (vring_read(ring(n, NET_TX), &n->dev->as, c, n->frame, c->readable_len))
-		refuse(n, NET_TX, c->head, "buffer");
-	else {
-		deliver(n, c->readable_len - HEADER);
-		give_back(n, NET_TX, c->head, 0);
-	}
-	return true;
-}
-
-/* ---- control commands ---- */
-
-/*
- * What the command would leave behind is made the state only once the answer is written; the config
- * space shows a new address, as section 5.1.6.5.2 asks, before the driver can see the answer.
- */
-static void answer(struct net *n, const struct vring_chain *c, uint8_t ack,
-		   const struct netctl *next, size_t len)
-{
-	bool known = len >= 2;
-
-	trace_event(n->dev->setup.trace, "cvq", ",\"class\":%d,\"cmd\":%d,\"len\":%zu,\"ack\":%u",
-		    known ? n->command[0] : -1, known ? n->command[1] : -1, len, ack);
-	if (vring_write(ring(n, NET_CVQ), &n->dev->as, c, &ack, sizeof(ack))) {
-		refuse(n, NET_CVQ, c->head, "buffer");
-		return;
-	}
-	if (ack == VIRTIO_NET_OK) {
-		if (memcmp(n->ctl.mac, next->mac, sizeof(next->mac)))
-			(void)vduse_set_config(n->dev, offsetof(struct virtio_net_config, mac),
-					       next->mac, sizeof(next->mac));
-		n->ctl = *next;
-	}
-	give_back(n, NET_CVQ, c->head, sizeof(ack));
-}
-
-static bool control_one(struct net *n)
-{
-	struct vring_chain *c = &n->chain;
-	struct netctl next = n->ctl;
-	uint8_t ack = VIRTIO_NET_ERR;
-
-	if (!(n->dev->features & BIT(VIRTIO_NET_F_CTRL_VQ)))
-		return false; /* the queue is none then, whoever enabled it */
-	int ret = take(n, NET_CVQ, c);
-	if (ret != 1)
-		return ret != 0;
-	if (c->writable_len < sizeof(ack)) {
-		refuse(n, NET_CVQ, c->head, "no ack");
-		return true;
-	}
-	memset(n->command, 0, 2); /* a short command must not be taken for the last one's class */
-	if (c->readable_len <= sizeof(n->command) &&
-	    !vring_read(ring(n, NET_CVQ), &n->dev->as, c, n->command, c->readable_len))
-		ack = netctl_run(&next, n->dev->features, n->command, c->readable_len);
-	answer(n, c, ack, &next, c->readable_len);
-	return true;
-}
-
-/* ---- the thread ---- */
-
-/* A reset has come: nothing of the last client's session is left, and what it is owed is none of
- * the next one's. */
-static void begin_session(struct net *n)
-{
-	n->epoch = n->dev->epoch;
-	n->calls = 0;
-	n->ctl = (struct netctl){0};
-	memcpy(n->ctl.mac, n->dev->setup.config, sizeof(n->ctl.mac));
-	memset(n->frame, 0, sizeof(n->frame));
-	memset(n->command, 0, sizeof(n->command));
-}
-
 /* One chain of @q. False: there is nothing more to do on it. */
 static bool serve_one(struct net *n, unsigned q)
 {
 	bool fresh, more = false;
 
 	vduse_lock(n->dev);
-	if (n->epoch != n->dev->epoch)
-		begin_session(n);
+	netio_session(&n->io);
 	if (vduse_queue_ready(n->dev, q, &fresh))
-		more = q == NET_CVQ ? control_one(n) : send_one(n);
+		more = q == NET_CVQ ? netio_control(&n->io) : netio_send(&n->io);
 	vduse_unlock(n->dev);
 	return more;
 }
@@ -247,12 +91,11 @@ static bool serve_one(struct net *n, unsigned q)
 static void call_drivers(struct net *n)
 {
 	vduse_lock(n->dev);
-	if (n->epoch != n->dev->epoch)
-		begin_session(n);
+	netio_session(&n->io);
 	for (unsigned q = 0; q < NET_QUEUES; q++)
-		if (n->calls >> q & 1)
+		if (n->io.calls >> q & 1)
 			vduse_queue_call(n->dev, q);
-	n->calls = 0;
+	n->io.calls = 0;
 	vduse_unlock(n->dev);
 }
 
@@ -264,7 +107,7 @@ static void serve(struct net *n, unsigned q, unsigned burst)
 		burst--;
 	if (burst > 0)
 		n->pending &= ~(1u << q);
-	if (n->calls)
+	if (n->io.calls)
 		call_drivers(n);
 }
 
@@ -294,7 +137,7 @@ static bool take_events(struct net *n, const struct epoll_event *event, int coun
 
 	for (int i = 0; i < count; i++) {
 		unsigned q = event[i].data.u32;
-		int fd = q == WAKE ? n->dev->wake_fd : n->dev->queue[q].kick_fd;
+		int fd = q == WAKE ? n->dev->wake_fd : n->dev->kick_fd[q];
 		if (read(fd, &kicks, sizeof(kicks)) != (ssize_t)sizeof(kicks))
 			continue;
 		if (q == WAKE)
@@ -338,7 +181,7 @@ static int watch_all(struct net *n)
 		return -errno;
 	int ret = watch(n, n->dev->wake_fd, WAKE);
 	for (unsigned q = 0; !ret && q < NET_QUEUES; q++)
-		ret = watch(n, n->dev->queue[q].kick_fd, q);
+		ret = watch(n, n->dev->kick_fd[q], q);
 	return ret;
 }
 
@@ -358,9 +201,8 @@ int net_start(struct net **out, struct vduse_dev *d, struct err *e)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", d->name, "%s", "");
 	n->dev = d;
 	n->tick_ms = TICK_MIN_MS;
-	vduse_lock(d);
-	begin_session(n);
-	vduse_unlock(d);
+	n->io.dev = d;
+	n->io.epoch = UINT_MAX; /* no session yet: the first is begun as any other */
 	int ret = watch_all(n);
 	if (!ret)
 		ret = -pthread_create(&n->thread, NULL, serve_queues, n);

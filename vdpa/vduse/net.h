@@ -15,16 +15,14 @@ enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
 enum net_group { NET_GROUP_DATA, NET_GROUP_CVQ, NET_GROUPS };
 
 #define NET_SPACES 2
-#define NET_FRAME_MAX                                                                              \
-	65550 /* the largest frame there can be: 64 KiB of IP in Ethernet, less one, and its head  \
-	       */
+/** The largest frame there can be: 64 KiB of IP, less one, and the Ethernet header. */
+#define NET_FRAME_MAX 65549
 
 struct net_options {
 	const char *name;
 	int api; /* as in struct vduse_setup */
 	uint8_t mac[6];
-	bool private_cvq; /* do not offer CTRL_VQ and what goes with it, but serve it to a client
-			     that accepts it */
+	bool private_cvq; /* CTRL_VQ is not offered, but served to a client that accepts it */
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */
 };
@@ -37,8 +35,10 @@ struct net;
 /** Start serving @d, made from net_describe(). It borrows @d until net_stop(). */
 int net_start(struct net **out, struct vduse_dev *d, struct err *e);
 
-/** Stop serving. -ETIMEDOUT: the thread is stuck in a client's memory; @n and its device must be
- * left alone. */
+/**
+ * Stop serving. -ETIMEDOUT: the thread is stuck in a client's memory; @n and its device must be
+ * left alone.
+ */
 int net_stop(struct net *n, struct err *e);
 
 #endif

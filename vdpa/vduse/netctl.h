@@ -16,8 +16,7 @@
 
 struct netctl {
 	uint8_t mac[6];
-	bool rx_mode[6]; /* by VIRTIO_NET_CTRL_RX_*: promisc, allmulti, alluni, nomulti, nouni,
-			    nobcast */
+	bool rx_mode[6]; /* indexed by VIRTIO_NET_CTRL_RX_* */
 };
 
 /**

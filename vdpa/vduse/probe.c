@@ -21,15 +21,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define CONTROL "/dev/vduse/control"
 #define BIT(n) (1ull << (n))
 #define RETRIES 100
 #define RETRY_MS 10
 
 /* ---- facts ---- */
 
-/* Creating a device has no side effect but its nodes; it goes again at once. 0, or -errno of the
- * creation. */
+/* Create a device and delete it again: its nodes are all there is to see. 0 or -errno. */
 static int try_device(int control, uint64_t api, uint64_t features)
 {
 	struct vduse_dev_config c = {.vendor_id = 0x5246,
@@ -53,10 +51,12 @@ static int probe_control(int control, struct vduse_facts *f, struct err *e)
 	uint64_t features = 0, api;
 
 	if (ioctl(control, VDUSE_GET_API_VERSION, &f->api))
-		return err_set(e, ERR_HOST, errno, "VDUSE_GET_API_VERSION", CONTROL, "%s", "");
+		return err_set(e, ERR_HOST, errno, "VDUSE_GET_API_VERSION", VDUSE_CONTROL, "%s",
+			       "");
 	api = f->api < VDUSE_API_VERSION_1 ? f->api : VDUSE_API_VERSION_1;
 	if (ioctl(control, VDUSE_SET_API_VERSION, &api))
-		return err_set(e, ERR_HOST, errno, "VDUSE_SET_API_VERSION", CONTROL, "%s", "");
+		return err_set(e, ERR_HOST, errno, "VDUSE_SET_API_VERSION", VDUSE_CONTROL, "%s",
+			       "");
 	if (!ioctl(control, VDUSE_GET_FEATURES, &features)) { /* new in 7.3 */
 		f->queue_ready = features & BIT(VDUSE_F_QUEUE_READY);
 		f->suspend = features & BIT(VDUSE_F_SUSPEND);
@@ -73,11 +73,11 @@ static int probe_control(int control, struct vduse_facts *f, struct err *e)
 int vduse_probe(struct vduse_facts *f, struct err *e)
 {
 	*f = (struct vduse_facts){0};
-	int control = open(CONTROL, O_RDWR | O_CLOEXEC);
+	int control = open(VDUSE_CONTROL, O_RDWR | O_CLOEXEC);
 	if (control < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
 		return 0;
 	if (control < 0)
-		return err_set(e, ERR_HOST, errno, "open", CONTROL,
+		return err_set(e, ERR_HOST, errno, "open", VDUSE_CONTROL,
 			       "run it as root, or as a user who may open it");
 	f->present = true;
 	int ret = probe_control(control, f, e);
@@ -92,8 +92,7 @@ struct refuser {
 	atomic_bool stop;
 };
 
-/* Fail whatever is asked of the dead device, so that its client, and our own look at its node, need
- * not wait. */
+/* Whatever is asked of the dead device fails, so that neither its client nor we have to wait. */
 static void *refuse_messages(void *arg)
 {
 	struct refuser *r = arg;
@@ -115,8 +114,7 @@ static void *refuse_messages(void *arg)
 	return NULL;
 }
 
-/* The dead device's node. -ENOENT: there is none; EBUSY: it is open elsewhere, for longer than a
- * death takes. */
+/* Open the dead device. -ENOENT: there is none; EBUSY for longer than a death takes: it is not. */
 static int take_over(const char *name, struct err *e)
 {
 	char path[sizeof("/dev/vduse/") + VDUSE_NAME_LEN];
@@ -171,8 +169,7 @@ int vduse_cleanup(const char *name, struct err *e)
 	if (!vduse_name_ok(name))
 		return err_set(e, ERR_USAGE, EINVAL, "device name", name,
 			       "1 to 63 of A-Z a-z 0-9 . _ -");
-	/* A VDUSE device outlives its vDPA device, so without one there is nothing of ours by that
-	 * name. */
+	/* A VDUSE device outlives its vDPA device: without one, nothing of that name is ours. */
 	int fd = take_over(name, e);
 	if (fd < 0)
 		return fd == -ENOENT && e->kind == ERR_NONE ? 0 : fd;

@@ -49,7 +49,7 @@ static int get_info(const struct vduse_dev *d, unsigned q, struct vduse_vq_info 
 int vduse_queues_open(struct vduse_dev *d)
 {
 	for (unsigned q = 0; q < d->as.queues; q++) {
-		struct vduse_vq_eventfd kick = {.index = q, .fd = d->queue[q].kick_fd};
+		struct vduse_vq_eventfd kick = {.index = q, .fd = d->kick_fd[q]};
 		if (ioctl(d->fd, VDUSE_VQ_SETUP_KICKFD, &kick))
 			return -errno;
 	}
@@ -59,15 +59,14 @@ int vduse_queues_open(struct vduse_dev *d)
 void vduse_queues_reset(struct vduse_dev *d)
 {
 	for (unsigned q = 0; q < d->as.queues; q++)
-		d->queue[q] = (struct vduse_queue){.kick_fd = d->queue[q].kick_fd,
-						   .wanted = !d->has_queue_ready};
+		d->queue[q] = (struct vduse_queue){.wanted = !d->has_queue_ready};
 }
 
 void vduse_queue_want(struct vduse_dev *d, unsigned q, bool ready)
 {
 	d->queue[q].wanted = ready;
 	d->queue[q].active =
-	    false; /* taken up anew, from the kernel's word, also if it was stopped */
+	    false; /* taken up anew, by the kernel's word, even if it was stopped */
 	d->queue[q].owed = false;
 	wait_signal(d->wake_fd);
 }
@@ -93,8 +92,7 @@ static bool may_serve(const struct vduse_dev *d)
 static void activate(struct vduse_dev *d, unsigned q, const struct vduse_vq_info *info)
 {
 	struct vduse_queue *v = &d->queue[q];
-	/* The base can only change with a reset, so within a session our own count is the true one.
-	 */
+	/* The base changes only with a reset: within a session our own count is the true one. */
 	uint16_t from = v->known ? v->ring.last_avail : info->split.avail_index;
 
 	vring_start(&v->ring, q, info->num, VDUSE_RING_MAX, iova(info->desc_addr),
@@ -156,11 +154,8 @@ void vduse_queue_call(struct vduse_dev *d, unsigned q)
 
 	if (!may_serve(d) || !v->active)
 		return;
-	bool before = v->ring.stopped;
 	if (vring_wants_call(&v->ring, &d->as))
 		call(d, q);
-	if (!before && v->ring.stopped)
-		trace_event(d->as.trace, "stop", ",\"q\":%u,\"why\":\"%s\"", q, v->ring.stopped);
 }
 
 void vduse_retry_calls(struct vduse_dev *d)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The device's trace; see trace.h. It must never hold anybody up for longer than a write to a file
- * takes. */
+/* The device's trace; see trace.h. It must never wait for anything but a write to a file. */
 #include "trace.h"
 
 #include <errno.h>
@@ -97,8 +96,7 @@ static int begin_line(char line[LINE_MAX_LEN], const char *ev)
 			(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, ev);
 }
 
-/* Takes the line of which @len bytes are written, less its end. A line too long for its buffer is a
- * failure too. */
+/* Of the line, @len bytes are written; its end is not. One that does not fit is a failure too. */
 static void end_line(struct trace *t, char line[LINE_MAX_LEN], int len)
 {
 	if (len < 0 || (size_t)len + 2 > LINE_MAX_LEN) {

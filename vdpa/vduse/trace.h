@@ -23,8 +23,10 @@ struct trace;
  */
 int trace_open(struct trace **out, const char *path, struct err *e);
 
-/** One line: {"t":<ns, CLOCK_MONOTONIC>,"ev":"@ev"} with @members, in JSON and beginning with a
- * comma, added. */
+/**
+ * One line: {"t":<ns, CLOCK_MONOTONIC>,"ev":"@ev"} with @members, in JSON and beginning with a
+ * comma, added.
+ */
 void trace_event(struct trace *t, const char *ev, const char *members, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -38,15 +40,19 @@ struct trace_translation {
 };
 void trace_translate(struct trace *t, const struct trace_translation *x);
 
-/** Write what is buffered. Called whenever its thread goes idle, so that a killed device leaves its
- * trace. */
+/**
+ * Write what is buffered. Called whenever its thread goes idle, so that a killed device leaves its
+ * trace.
+ */
 void trace_flush(struct trace *t);
 
 /** Whether a line was lost because the file could not be written. */
 bool trace_failed(struct trace *t);
 
-/** Write the rest and an {"ev":"end"} line. The error tells of the first line lost, whenever that
- * was. */
+/**
+ * Write the rest and an {"ev":"end"} line. The error tells of the first line lost, whenever that
+ * was.
+ */
 int trace_close(struct trace *t, struct err *e);
 
 #endif

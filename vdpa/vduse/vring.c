@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The device's side of a split ring; see vring.h. It must never act on a value it has read twice.
- */
+/* The device's side of a split ring; see vring.h. It must never read a value twice. */
 #include "vring.h"
 
 #include <endian.h>
@@ -119,8 +118,7 @@ int vring_pop(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
 	c->readable_len = c->writable_len = 0;
 	int ret = follow(v, t, c);
 	if (ret != -EPIPE)
-		v->last_avail++; /* a chain the ring stopped at was not taken: GET_VQ_STATE must not
-				    say so */
+		v->last_avail++; /* but a chain that the ring stopped at was not taken */
 	return ret;
 }
 
@@ -173,18 +171,12 @@ int vring_push(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_
 	return 0;
 }
 
-bool vring_wants_call(struct vring_queue *v, struct as_table *t)
+bool vring_wants_call(const struct vring_queue *v, struct as_table *t)
 {
 	uint16_t flags;
 
-	if (v->stopped)
-		return false;
-	/* The used index must be visible before the flag is read, or both sides can miss one
-	 * another. */
+	/* The used index must be visible before the flag is read (section 2.7.7.2). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (as_load16(t, v->index, plus(v->avail, FLAGS), &flags)) {
-		stop(v, "available ring");
-		return false;
-	}
-	return !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+	return v->stopped || as_load16(t, v->index, plus(v->avail, FLAGS), &flags) ||
+	       !(flags & VRING_AVAIL_F_NO_INTERRUPT);
 }

@@ -31,8 +31,10 @@ struct vring_seg {
 	uint32_t len;
 };
 
-/** A chain as it was when it was popped: @readable segments, then @writable ones, not translated
- * yet. */
+/**
+ * A chain as it was when it was popped: @readable segments, then @writable ones, not translated
+ * yet.
+ */
 struct vring_chain {
 	uint16_t head;
 	unsigned readable, writable;
@@ -56,20 +58,26 @@ void vring_start(struct vring_queue *v, unsigned index, uint32_t num, uint16_t n
 int vring_pop(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
     __attribute__((warn_unused_result));
 
-/** Copy the first @len readable (writable) bytes of the chain. -EFAULT: refused; -E2BIG: it has
- * fewer. */
+/**
+ * Copy the first @len readable (writable) bytes of the chain. -EFAULT: refused; -E2BIG: it has
+ * fewer.
+ */
 int vring_read(const struct vring_queue *v, struct as_table *t, const struct vring_chain *c,
 	       void *dst, size_t len) __attribute__((warn_unused_result));
 int vring_write(const struct vring_queue *v, struct as_table *t, const struct vring_chain *c,
 		const void *src, size_t len) __attribute__((warn_unused_result));
 
-/** Give the chain that began at @head back, with @len bytes written into it. -EPIPE: the ring is
- * stopped. */
+/**
+ * Give the chain that began at @head back, with @len bytes written into it. -EPIPE: the ring is
+ * stopped.
+ */
 int vring_push(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_t len)
     __attribute__((warn_unused_result));
 
-/** Whether the driver wants a call for what was pushed (section 2.7.7; EVENT_IDX is not offered).
+/**
+ * Whether the driver wants a call for what was pushed (section 2.7.7; EVENT_IDX is not offered). A
+ * ring that cannot be asked any more is called once too often rather than never.
  */
-bool vring_wants_call(struct vring_queue *v, struct as_table *t);
+bool vring_wants_call(const struct vring_queue *v, struct as_table *t);
 
 #endif

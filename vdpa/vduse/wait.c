@@ -23,8 +23,7 @@ void wait_signal(int fd)
 {
 	const unsigned long long one = 1;
 
-	/* An event fd can only refuse if nobody has read it for 2^64 - 2 signals: it is readable
-	 * then anyway. */
+	/* It can only refuse after 2^64 - 2 signals unread, and is readable then anyway. */
 	if (write(fd, &one, sizeof(one)) < 0)
 		return;
 }

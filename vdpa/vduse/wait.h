@@ -11,7 +11,8 @@ void wait_signal(int fd);
 /** Sleep for @ms. */
 void wait_ms(unsigned ms);
 
-/** Join a thread, for @ms at most. -ETIMEDOUT: it still runs, and what it uses must be left alone.
+/**
+ * Join a thread, for @ms at most. -ETIMEDOUT: it still runs, and what it uses must be left alone.
  */
 int wait_join(pthread_t thread, unsigned ms);
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* The options of `ringfence device`; see opts.h. It must never do anything but parse. */
+#include "opts.h"
+
+#include "../breaks.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_MAX_S 86400
+
+/* clang-format off */
+const char opts_usage[] =
+	"usage: ringfence device --name NAME [OPTION]...\n"
+	"\n"
+	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT. What a killed device of\n"
+	"the same NAME has left behind is cleaned first. Prints \"ready PATH\" when a client can come.\n"
+	"\n"
+	"  --name NAME        1 to 63 of A-Z a-z 0-9 . _ -\n"
+	"  --api 0|1          VDUSE API version; 1 if the kernel has it. 0 has one group and one\n"
+	"                     address space, so that its CVQ cannot be shadowed\n"
+	"  --queue-pairs 1    pairs of data queues\n"
+	"  --backend loopback what is sent comes back\n"
+	"  --private-cvq      do not offer CTRL_VQ, but serve queue 2 to a client that accepts it\n"
+	"  --mac MAC          its address until a client sets another\n"
+	"  --trace FILE       write every address translation to FILE, as JSON lines\n"
+	"  --break NAME       put a fault in on purpose; see ringfence prove --list\n"
+	"  --timeout S        end by itself after S seconds, with exit code 124\n"
+	"  -v, -q, -h         more, less, this\n";
+
+static const struct option options[] = {
+	{"name", required_argument, NULL, 'n'},
+	{"api", required_argument, NULL, 'a'},
+	{"queue-pairs", required_argument, NULL, 'p'},
+	{"backend", required_argument, NULL, 'b'},
+	{"private-cvq", no_argument, NULL, 'c'},
+	{"mac", required_argument, NULL, 'm'},
+	{"trace", required_argument, NULL, 't'},
+	{"break", required_argument, NULL, 'k'},
+	{"timeout", required_argument, NULL, 'T'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+/* clang-format on */
+
+static int bad(struct err *e, const char *option, const char *value, const char *remedy)
+{
+	return err_set(e, ERR_USAGE, 0, option, value, "%s", remedy);
+}
+
+static bool parse_number(const char *text, unsigned max, unsigned *out)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long v = strtoul(text, &end, 10);
+	if (errno || *end || text[0] < '0' || text[0] > '9' || v > max)
+		return false;
+	*out = (unsigned)v;
+	return true;
+}
+
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+	int used = 0;
+
+	if (strlen(text) != 17 || strspn(text, "0123456789abcdefABCDEF:") != 17)
+		return false;
+	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		      &mac[3], &mac[4], &mac[5], &used) == 6 &&
+	       used == 17 && !(mac[0] & 1);
+}
+
+static int add_break(const char *name, uint32_t *set, struct err *e)
+{
+	int id = break_by_name(name);
+
+	if (id < 0)
+		return bad(e, "--break", name, "there is no such break in this build");
+	if (break_table[id].side != BREAK_IN_DEVICE)
+		return bad(e, "--break", name, "it is the VMM's: give it to ringfence run");
+	*set |= 1u << id;
+	return 0;
+}
+
+static int take_value(struct opts *o, int option, const char *arg, struct err *e)
+{
+	unsigned api;
+
+	switch (option) {
+	case 'n':
+		o->net.name = arg;
+		return vduse_name_ok(arg) ? 0
+					  : bad(e, "--name", arg, "1 to 63 of A-Z a-z 0-9 . _ -");
+	case 'a':
+		if (!parse_number(arg, 1, &api))
+			return bad(e, "--api", arg, "0 or 1");
+		o->net.api = (int)api;
+		return 0;
+	case 'p':
+		return !strcmp(arg, "1") ? 0 : bad(e, "--queue-pairs", arg, "this device has 1");
+	case 'b':
+		return !strcmp(arg, "loopback")
+			   ? 0
+			   : bad(e, "--backend", arg, "loopback is all there is");
+	case 'm':
+		return parse_mac(arg, o->net.mac)
+			   ? 0
+			   : bad(e, "--mac", arg, "02:00:00:00:00:01; no multicast");
+	case 't':
+		o->trace = arg;
+		return 0;
+	case 'k':
+		return add_break(arg, &o->net.breaks, e);
+	default:
+		return parse_number(arg, TIMEOUT_MAX_S, &o->timeout_s) && o->timeout_s > 0
+			   ? 0
+			   : bad(e, "--timeout", arg, "seconds, 1 to 86400");
+	}
+}
+
+static void take_flag(struct opts *o, int option)
+{
+	o->net.private_cvq |= option == 'c';
+	o->verbose |= option == 'v';
+	o->quiet |= option == 'q';
+	o->help |= option == 'h';
+}
+
+int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
+{
+	int option, ret = 0;
+
+	*o = (struct opts){.net = {.api = -1, .mac = {0x02, 0x52, 0x46, 0x00, 0x00, 0x01}}};
+	optind = 0; /* glibc: start anew, whoever has parsed before */
+	opterr = 0;
+	while (!ret && (option = getopt_long(argc, argv, ":vqh", options, NULL)) != -1) {
+		if (option == '?')
+			return bad(e, "option", argv[optind - 1],
+				   "unknown: see ringfence device --help");
+		if (option == ':')
+			return bad(e, "option", argv[optind - 1], "it needs a value");
+		if (optarg)
+			ret = take_value(o, option, optarg, e);
+		else
+			take_flag(o, option);
+	}
+	if (ret || o->help)
+		return ret;
+	if (optind < argc)
+		return bad(e, "argument", argv[optind], "unexpected: see ringfence device --help");
+	return o->net.name ? 0 : bad(e, "--name", "", "it is needed: see ringfence device --help");
+}
