@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns interrupts and time on x86: the two 8259s (masked), each CPU's local APIC and the one IOAPIC
+ * entry that the device has. It must never enable interrupts anywhere but in arch_sleep().
+ */
+#include "arch.h"
+#include "trap_x86.h"
+
+/* Registers of the local APIC (AMD64 manual volume 2, chapter 16) and of the 82093AA IOAPIC. */
+#define LAPIC 0xfee00000u
+#define LAPIC_ID 0x020
+#define LAPIC_EOI 0x0b0
+#define LAPIC_SPURIOUS 0x0f0
+#define LAPIC_ICR_LOW 0x300
+#define LAPIC_ICR_HIGH 0x310
+#define LAPIC_LVT_TIMER 0x320
+#define LAPIC_TIMER_COUNT 0x380
+#define LAPIC_TIMER_DIVIDE 0x3e0
+
+#define SPURIOUS_ENABLE 0x100u
+#define ICR_ASSERT 0x4000u
+#define TIMER_PERIODIC 0x20000u
+#define TIMER_DIVIDE_BY_1 0xbu
+#define TIMER_PER_MS 1000000u /* KVM's local APIC timer runs at 1 GHz */
+
+#define IOAPIC 0xfec00000u
+#define IOAPIC_SELECT 0x00
+#define IOAPIC_WINDOW 0x10
+#define IOAPIC_REDIRECT 0x10 /* two registers for each pin */
+
+static volatile uint64_t ticks;
+static volatile bool device_irq;
+static uint32_t apic_id[CPUS_MAX]; /* where the register has it: in bits 24 to 31 */
+
+uint32_t mmio_read32(uint64_t at)
+{
+	uint32_t v;
+
+	__asm__ volatile("movl (%1), %0" : "=r"(v) : "r"(at) : "memory");
+	return v;
+}
+
+uint8_t mmio_read8(uint64_t at)
+{
+	uint8_t v;
+
+	__asm__ volatile("movb (%1), %0" : "=q"(v) : "r"(at) : "memory");
+	return v;
+}
+
+void mmio_write32(uint64_t at, uint32_t value)
+{
+	__asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+
+/* Unmasked, the 8259s would bring the device's line as one of the CPU's exceptions. */
+static void pic_mask(void)
+{
+	const uint8_t all = 0xff;
+
+	__asm__ volatile("outb %0, $0x21\n\t"
+			 "outb %0, $0xa1"
+			 :
+			 : "a"(all));
+}
+
+void apic_cpu_init(unsigned cpu)
+{
+	if (cpu == 0)
+		pic_mask();
+	apic_id[cpu] = mmio_read32(LAPIC + LAPIC_ID) & 0xff000000u;
+	mmio_write32(LAPIC + LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+}
+
+static void ioapic_write(uint32_t reg, uint32_t value)
+{
+	mmio_write32(IOAPIC + IOAPIC_SELECT, reg);
+	mmio_write32(IOAPIC + IOAPIC_WINDOW, value);
+}
+
+void arch_irq_init(uint32_t gsi)
+{
+	/* Fixed delivery to CPU 0, physical, active high, edge: all zero beside the vector. */
+	ioapic_write(IOAPIC_REDIRECT + 2 * gsi + 1, apic_id[0]);
+	ioapic_write(IOAPIC_REDIRECT + 2 * gsi, VECTOR_DEVICE);
+
+	mmio_write32(LAPIC + LAPIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+	mmio_write32(LAPIC + LAPIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TICK);
+	mmio_write32(LAPIC + LAPIC_TIMER_COUNT, TICK_MS * TIMER_PER_MS);
+}
+
+void apic_interrupt(uint64_t vector)
+{
+	if (vector == VECTOR_TICK)
+		ticks++;
+	if (vector == VECTOR_DEVICE)
+		device_irq = true;
+	mmio_write32(LAPIC + LAPIC_EOI, 0);
+}
+
+uint64_t arch_ticks(void)
+{
+	return ticks;
+}
+
+bool arch_device_irq(void)
+{
+	bool was = device_irq;
+
+	device_irq = false;
+	return was;
+}
+
+/* Interrupts stay off for one instruction after `sti`, so none is lost between it and `hlt`. */
+void arch_sleep(void)
+{
+	__asm__ volatile("sti\n\t"
+			 "hlt\n\t"
+			 "cli"
+			 :
+			 :
+			 : "memory");
+}
+
+void arch_wake(unsigned cpu)
+{
+	mmio_write32(LAPIC + LAPIC_ICR_HIGH, apic_id[cpu]);
+	mmio_write32(LAPIC + LAPIC_ICR_LOW, ICR_ASSERT | VECTOR_WAKE);
+}
+
+_Noreturn void arch_halt(void)
+{
+	for (;;)
+		__asm__ volatile("cli\n\t"
+				 "hlt");
+}

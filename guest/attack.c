@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the count of a run's operations and attempts, and how the device is started for an attempt.
+ * It must never begin an attempt before the last one was ended.
+ */
+#include "attack.h"
+
+#include "report.h"
+
+#include <stddef.h>
+
+void run_step(struct run *r, const char *name, bool ok)
+{
+	if (!ok)
+		r->failed++;
+	report_step(r->phase, name, ok);
+}
+
+void run_command(struct run *r)
+{
+	const uint8_t on = 1;
+
+	net_command(&r->net, NET_CTRL_RX, NET_CTRL_RX_PROMISC, &on, sizeof(on));
+}
+
+void attempt_start(struct run *r, const struct net_aim *aim, bool rx_buffers)
+{
+	struct net *n = &r->net;
+
+	if (!net_setup(n, aim)) {
+		run_step(r, "reset in an attempt", false);
+		return;
+	}
+	if (rx_buffers)
+		net_rx_fill(n);
+	net_go(n);
+	run_command(r);
+}
+
+void attempt_begin(struct run *r, uint32_t queue, uint64_t address, uint64_t length)
+{
+	r->mark = (struct report_mark){
+	    .attack = r->machine.attack,
+	    .attempt = r->attempts++,
+	    .queue = queue,
+	    .address = address,
+	    .length = length,
+	};
+	report_mark(REPORT_BEGIN, &r->mark);
+}
+
+void attempt_end(struct run *r, enum attempt_outcome outcome, uint64_t touched)
+{
+	r->mark.outcome = outcome;
+	r->mark.touched = touched;
+	report_mark(REPORT_END, &r->mark);
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Owns the memory that the net device works on and the order of its driver's steps. It must never
+ * use descriptors from NET_OWN_DESCS on, nor write the CVQ's unused ones after DRIVER_OK: the host
+ * may have put something there that an attack is to find.
+ */
+#include "net.h"
+
+#include "arch.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define DEVICE_NET 1
+#define F_MAC (1ULL << 5)
+#define F_STATUS (1ULL << 16)
+#define F_CTRL_VQ (1ULL << 17)
+#define F_CTRL_RX (1ULL << 18)
+#define F_CTRL_MAC_ADDR (1ULL << 23)
+#define FEATURES (VIRTIO_F_VERSION_1 | F_MAC | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_MAC_ADDR)
+
+#define RX_BUFFERS NET_OWN_DESCS
+#define RX_BUFFER 2048u
+#define CVQ_PATIENCE_MS                                                                            \
+	500 /* below the host's own deadline, after which it answers with an error */
+#define CVQ_PATIENCE_MIN_MS 40
+
+static struct {
+	struct virtq_memory ring[NET_QUEUES];
+	uint8_t rx[RX_BUFFERS][RX_BUFFER] __attribute__((aligned(64)));
+	uint8_t tx_header[NET_HEADER];
+	uint8_t tx[NET_FRAME_MAX];
+	uint8_t ctrl_header[2];
+	uint8_t ctrl_data[64];
+	uint8_t ctrl_ack;
+} memory __attribute__((aligned(4096)));
+
+bool net_find(struct net *n, uint64_t base)
+{
+	*n = (struct net){.cvq_patience = CVQ_PATIENCE_MS};
+	return virtio_find(&n->dev, base, DEVICE_NET);
+}
+
+/* Section 5.1.5 step 4: the address to use, in the configuration; it does not change. */
+static void read_mac(struct net *n)
+{
+	if (!(n->dev.features & F_MAC) || n->mac[0])
+		return;
+	for (uint32_t i = 0; i < sizeof(n->mac); i++)
+		n->mac[i] = virtio_config8(&n->dev, i);
+}
+
+bool net_setup(struct net *n, const struct net_aim *aim)
+{
+	uint32_t queues;
+
+	n->live = false;
+	n->cvq_dead = true;
+	if (!virtio_reset(&n->dev) || !virtio_negotiate(&n->dev, FEATURES))
+		return false;
+	read_mac(n);
+	n->cvq_dead = !(n->dev.features & F_CTRL_VQ);
+	queues = n->cvq_dead ? NET_CVQ : NET_QUEUES;
+	for (uint32_t i = 0; i < queues; i++) {
+		uint32_t max = virtio_queue_select(&n->dev, i);
+
+		if (max < 2 * NET_OWN_DESCS)
+			return false;
+		virtq_init(&n->q[i], (uint16_t)(max < VIRTQ_MAX ? max : VIRTQ_MAX),
+			   &memory.ring[i]);
+		if (aim && aim->queue == i)
+			virtq_aim(&n->q[i], aim->part, aim->iova, aim->ram);
+		virtio_queue_enable(&n->dev, &n->q[i]);
+	}
+	n->live = true;
+	return true;
+}
+
+static void rx_post(struct net *n, uint16_t buffer)
+{
+	memset(memory.rx[buffer], 0, RX_BUFFER);
+	virtq_submit(&n->q[NET_RX], buffer,
+		     &(struct virtq_buf){(uintptr_t)memory.rx[buffer], RX_BUFFER, true}, 1);
+}
+
+void net_rx_fill(struct net *n)
+{
+	for (uint16_t i = 0; i < RX_BUFFERS; i++)
+		rx_post(n, i);
+}
+
+void net_go(struct net *n)
+{
+	virtio_driver_ok(&n->dev);
+	if (n->q[NET_RX].avail_idx)
+		virtio_notify(&n->dev, NET_RX);
+}
+
+bool net_start(struct net *n)
+{
+	if (!net_setup(n, NULL))
+		return false;
+	net_rx_fill(n);
+	net_go(n);
+	return true;
+}
+
+/* To everyone, so that it comes back whatever address and RX mode the device has at the moment. */
+static void build_frame(struct net *n, uint32_t len)
+{
+	static const uint8_t type[2] = {0x88, 0xb5}; /* IEEE 802: for local experiments */
+
+	n->frames++;
+	n->frame_len = len;
+	memset(memory.tx, 0xff, 6);
+	memcpy(memory.tx + 6, n->mac, 6);
+	memcpy(memory.tx + 12, type, 2);
+	for (uint32_t i = NET_FRAME_MIN; i < len; i++)
+		memory.tx[i] = (uint8_t)(n->frames * 29 + i * 7 + (i >> 8));
+}
+
+bool net_tx_idle(struct net *n)
+{
+	uint16_t head;
+	uint32_t len;
+
+	if (!n->live)
+		return false;
+	while (virtq_pop(&n->q[NET_TX], &head, &len))
+		;
+	return n->q[NET_TX].avail_idx == n->q[NET_TX].used_idx;
+}
+
+bool net_send(struct net *n, uint32_t len)
+{
+	const struct virtq_buf chain[] = {
+	    {(uintptr_t)memory.tx_header, NET_HEADER, false},
+	    {(uintptr_t)memory.tx, len, false},
+	};
+
+	if (!net_tx_idle(n))
+		return false;
+	build_frame(n, len);
+	virtq_submit(&n->q[NET_TX], 0, chain, 2);
+	virtio_notify(&n->dev, NET_TX);
+	return true;
+}
+
+void net_copy_frame(void *dst, uint32_t len)
+{
+	memcpy(dst, memory.tx, len);
+}
+
+bool net_wait(struct net *n, enum net_queue queue, uint64_t deadline)
+{
+	return n->live && virtio_wait(&n->dev, &n->q[queue], deadline);
+}
+
+bool net_receive(struct net *n, struct net_frame *f, uint64_t deadline)
+{
+	uint32_t len;
+
+	for (;;) {
+		if (!net_wait(n, NET_RX, deadline) || !virtq_pop(&n->q[NET_RX], &f->buffer, &len))
+			return false;
+		/* UNTRUSTED: device. An id that is no buffer of ours, or a length out of it, is no
+		 * frame. */
+		if (f->buffer < RX_BUFFERS && len >= NET_HEADER && len <= RX_BUFFER)
+			break;
+	}
+	f->data = memory.rx[f->buffer] + NET_HEADER;
+	f->len = len - NET_HEADER;
+	return true;
+}
+
+bool net_is_sent(const struct net *n, const struct net_frame *f)
+{
+	return f->len == n->frame_len && memcmp(f->data, memory.tx, f->len) == 0;
+}
+
+void net_rx_return(struct net *n, const struct net_frame *f)
+{
+	rx_post(n, f->buffer);
+	virtio_notify(&n->dev, NET_RX);
+}
+
+/* A CVQ that is dead in every start is to cost the run no more than about twice the first wait. */
+static void lose_patience(struct net *n)
+{
+	n->cvq_dead = true;
+	n->cvq_patience /= 2;
+	if (n->cvq_patience < CVQ_PATIENCE_MIN_MS)
+		n->cvq_patience = CVQ_PATIENCE_MIN_MS;
+}
+
+int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
+{
+	struct virtq *q = &n->q[NET_CVQ];
+	struct virtq_buf chain[3];
+	unsigned count = 0;
+	uint16_t head;
+	uint8_t ack;
+
+	if (!n->live || n->cvq_dead || len > sizeof(memory.ctrl_data))
+		return NET_NO_ANSWER;
+	memory.ctrl_header[0] = class;
+	memory.ctrl_header[1] = cmd;
+	memory.ctrl_ack = 0xff;
+	chain[count++] = (struct virtq_buf){(uintptr_t)memory.ctrl_header, 2, false};
+	if (len) {
+		memcpy(memory.ctrl_data, data, len);
+		chain[count++] = (struct virtq_buf){(uintptr_t)memory.ctrl_data, len, false};
+	}
+	chain[count++] = (struct virtq_buf){(uintptr_t)&memory.ctrl_ack, 1, true};
+	virtq_submit(q, q->avail_idx % 2 ? NET_OWN_DESCS / 2 : 0, chain, count);
+	virtio_notify(&n->dev, NET_CVQ);
+
+	if (!net_wait(n, NET_CVQ, deadline_in(n->cvq_patience)) || !virtq_pop(q, &head, &len)) {
+		lose_patience(n);
+		return NET_NO_ANSWER;
+	}
+	ack = __atomic_load_n(&memory.ctrl_ack, __ATOMIC_RELAXED);
+	if (ack == NET_OK)
+		n->cvq_patience = CVQ_PATIENCE_MS;
+	return ack;
+}
