@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One episode: a fresh daemon, a fresh device and a fresh VMM, run once, watched, taken down.
+ * Whatever happens in between, it must never return with one of them left over without saying so,
+ * nor later than its deadlines.
+ */
+#ifndef ISOLATION_EPISODE_H
+#define ISOLATION_EPISODE_H
+
+#include "evidence.h"
+#include "matrix.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define EPISODE_READY_MS 5000
+#define EPISODE_RUN_MS 20000
+#define EPISODE_ISOLATED (-1)
+
+/** Points at which a test may interfere. */
+enum episode_point {
+	POINT_DAEMON_STARTED,
+	POINT_DAEMON_READY,
+	POINT_VMM_STARTED,
+	POINT_HELLO,
+	POINT_RECORD, /* one record taken, not yet answered */
+	POINT_VMM_ENDED,
+};
+
+struct episode_config {
+	const char *ringfence; /* the binary */
+	const struct row *row;
+	int brk; /* enum break_id, or EPISODE_ISOLATED */
+	bool private_cvq;
+	uint64_t scan_stride;
+	const char *dir;    /* an existing directory of its own: device.log, vmm.log, trace.jsonl,
+			       events.jsonl */
+	const char *device; /* the device's name, nobody else's */
+	unsigned ready_ms, run_ms;
+	int stop_fd; /* readable when the episode must end at once; -1: never */
+	/** Called at each point, if set; pids are 0 where there is no such process (yet, or any
+	 * more). */
+	void (*hook)(void *ctx, enum episode_point point, pid_t daemon, pid_t vmm);
+	void *ctx;
+};
+
+/** Run it and fill *@ev, whose old contents are not looked at; evidence_free() it afterwards. */
+void episode_run(const struct episode_config *c, struct evidence *ev);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Options of `ringfence prove`; see options.h. It must never print: main does. */
+#include "options.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TIMEOUT_DEFAULT_MS 900000
+#define JOBS_MAX 8 /* POOL_JOBS_MAX */
+#define JOBS_DEFAULT 2
+
+const char options_help[] =
+    "usage: ringfence prove [OPTIONS]\n"
+    "\n"
+    "Attack the control virtqueue's memory in every way of the table, each beside controls that "
+    "must\n"
+    "succeed, and give a verdict. Needs /dev/kvm, VDUSE and vhost-vDPA (`ringfence doctor` "
+    "looks).\n"
+    "\n"
+    "  --list             name the rows and their controls, and stop\n"
+    "  --filter GLOB      only rows whose name matches; may be given more than once\n"
+    "  --parent vduse     the device's parent (vduse is the one there is)\n"
+    "  --break NAME       break the configuration that should be isolated; rows must be breached. "
+    "Runs no\n"
+    "                     controls. Names: merge-asid no-asid-ack memslot ignore-group "
+    "passthrough\n"
+    "  --repeat N         run everything N times\n"
+    "  --full             the CPU scan at its finest, 4 KiB (takes minutes)\n"
+    "  --jobs N           episodes at a time (default 2)\n"
+    "  --require          end with 1, not 4, if this host cannot run it\n"
+    "  --format FORMAT    human, tap, json; auto (default): human on a terminal, else tap\n"
+    "  --junit FILE       write JUnit XML too\n"
+    "  --out DIR          keep results.tap, results.json, env.json and each episode's logs and "
+    "trace there\n"
+    "  --timeout SECONDS  for the whole run (default 900)\n"
+    "  --color WHEN       auto, always, never\n"
+    "  -v, --verbose      a line for every episode; -q, --quiet: no progress\n"
+    "  -h, --help         this; -V, --version\n"
+    "\n"
+    "exit: 0 all rows held; 1 a row did not; 4 this host cannot run it; 64 usage; 70 own failure, "
+    "or a\n"
+    "--break that no row noticed; 124 time-out; 130 interrupted\n";
+
+enum {
+	OPT_LIST = 256,
+	OPT_FILTER,
+	OPT_PARENT,
+	OPT_BREAK,
+	OPT_REPEAT,
+	OPT_FULL,
+	OPT_JOBS,
+	OPT_REQUIRE,
+	OPT_FORMAT,
+	OPT_JUNIT,
+	OPT_OUT,
+	OPT_TIMEOUT,
+	OPT_COLOR
+};
+
+static const struct option table[] = {
+    {"list", no_argument, NULL, OPT_LIST},
+    {"filter", required_argument, NULL, OPT_FILTER},
+    {"parent", required_argument, NULL, OPT_PARENT},
+    {"break", required_argument, NULL, OPT_BREAK},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"full", no_argument, NULL, OPT_FULL},
+    {"jobs", required_argument, NULL, OPT_JOBS},
+    {"require", no_argument, NULL, OPT_REQUIRE},
+    {"format", required_argument, NULL, OPT_FORMAT},
+    {"junit", required_argument, NULL, OPT_JUNIT},
+    {"out", required_argument, NULL, OPT_OUT},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"color", required_argument, NULL, OPT_COLOR},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {0},
+};
+
+static int usage(struct err *e, const char *option, const char *takes)
+{
+	return err_set(e, ERR_USAGE, 0, "prove", option, "%s", takes);
+}
+
+static int set_number(unsigned *to, const char *text, uint64_t max, const char *option,
+		      struct err *e)
+{
+	uint64_t v;
+
+	if (opts_u64(text, max, &v) || !v)
+		return usage(e, option, "takes a number above 0");
+	*to = (unsigned)v;
+	return 0;
+}
+
+static int set_format(enum format *to, const char *text, struct err *e)
+{
+	static const char *const names[] = {"auto", "human", "tap", "json"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]))
+			continue;
+		*to = (enum format)i;
+		return 0;
+	}
+	return usage(e, "--format", "takes auto, human, tap or json");
+}
+
+static int set_break(int *to, const char *text, struct err *e)
+{
+	*to = break_by_name(text);
+	if (*to >= 0)
+		return 0;
+	if (!RINGFENCE_BREAKS)
+		return usage(e, "--break", "this build has no breaks (RINGFENCE_BREAKS=OFF)");
+	return usage(e, "--break",
+		     "takes merge-asid, no-asid-ack, memslot, ignore-group or passthrough");
+}
+
+static int set_text(struct options *o, int opt, const char *text, struct err *e)
+{
+	switch (opt) {
+	case OPT_FILTER:
+		if (o->filters == OPTIONS_FILTERS)
+			return usage(e, "--filter", "is given too often");
+		o->filter[o->filters++] = text;
+		return 0;
+	case OPT_PARENT:
+		return strcmp(text, "vduse") ? usage(e, "--parent", "takes vduse") : 0;
+	case OPT_JUNIT:
+		o->junit = text;
+		return 0;
+	default:
+		o->out = text;
+		return 0;
+	}
+}
+
+static int set_value(struct options *o, int opt, const char *text, struct err *e)
+{
+	switch (opt) {
+	case OPT_BREAK:
+		return set_break(&o->brk, text, e);
+	case OPT_REPEAT:
+		return set_number(&o->repeat, text, 10000, "--repeat", e);
+	case OPT_JOBS:
+		return set_number(&o->jobs, text, JOBS_MAX, "--jobs (at most 8)", e);
+	case OPT_FORMAT:
+		return set_format(&o->format, text, e);
+	case OPT_TIMEOUT:
+		return opts_seconds(text, &o->timeout_ms) ? usage(e, "--timeout", "takes seconds")
+							  : 0;
+	case OPT_COLOR:
+		return opts_color_mode(text, &o->color)
+			   ? usage(e, "--color", "takes auto, always or never")
+			   : 0;
+	default:
+		return set_text(o, opt, text, e);
+	}
+}
+
+static bool set_flag(struct options *o, int opt)
+{
+	switch (opt) {
+	case OPT_LIST:
+		return o->list = true;
+	case OPT_FULL:
+		return o->full = true;
+	case OPT_REQUIRE:
+		return o->require = true;
+	case 'v':
+		return o->verbose = true;
+	case 'q':
+		return o->quiet = true;
+	case 'h':
+		return o->help = true;
+	case 'V':
+		return o->version = true;
+	default:
+		return false;
+	}
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct err *e)
+{
+	int opt, ret;
+
+	*o = (struct options){
+	    .brk = -1, .repeat = 1, .jobs = JOBS_DEFAULT, .timeout_ms = TIMEOUT_DEFAULT_MS};
+	optind = 0; /* glibc: start anew, whatever was parsed before */
+	while ((opt = getopt_long(argc, argv, ":vqhV", table, NULL)) != -1) {
+		const char *given = argv[optind - 1];
+
+		if (opt == ':')
+			return usage(e, given, "lacks its value (--help names the options)");
+		if (opt == '?')
+			return usage(e, given, "is no option of it (--help names them)");
+		if (set_flag(o, opt))
+			continue;
+		ret = set_value(o, opt, optarg, e);
+		if (ret)
+			return ret;
+	}
+	if (optind < argc)
+		return usage(e, argv[optind], "takes no such argument (--help names the options)");
+	return 0;
+}
+
+bool options_select(const struct options *o, const char *row)
+{
+	for (unsigned i = 0; i < o->filters; i++)
+		if (fnmatch(o->filter[i], row, 0) == 0)
+			return true;
+	return o->filters == 0;
+}

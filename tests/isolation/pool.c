@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that run episodes; see pool.h. Each task is touched by one thread only until its number
+ * is told. */
+#include "pool.h"
+
+#include "leftover.h"
+#include "out.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static_assert(sizeof(unsigned) <= PIPE_BUF, "a task's number is written whole");
+
+static void run_task(struct pool *p, unsigned i)
+{
+	struct pool_task *t = &p->task[i];
+	struct run *run = t->run;
+	char device[40];
+	struct err e = {0};
+
+	snprintf(device, sizeof(device), LEFTOVER_PREFIX "%d-%u", getpid(), i);
+	t->config.device = device;
+	t->config.dir = t->dir;
+	t->config.stop_fd = p->stop_fd;
+	if (out_make(t->dir, &e)) {
+		run->ev.end = END_OWN_FAILURE;
+		snprintf(run->ev.detail, sizeof(run->ev.detail), "%.200s", e.text);
+	} else {
+		episode_run(&t->config, &run->ev);
+	}
+	run->finding = run->as_isolated ? verdict_isolated(t->config.row, &run->ev)
+					: verdict_control(t->config.row, &run->ev);
+}
+
+static void *work(void *ctx)
+{
+	struct pool *p = ctx;
+	unsigned i;
+
+	while ((i = atomic_fetch_add(&p->next, 1)) < p->tasks) {
+		run_task(p, i);
+		if (write(p->done_fd[1], &i, sizeof(i)) != sizeof(i))
+			break; /* nobody reads any more */
+	}
+	return NULL;
+}
+
+int pool_start(struct pool *p, struct pool_task *task, unsigned tasks, unsigned jobs, struct err *e)
+{
+	*p = (struct pool){.task = task, .tasks = tasks, .done_fd = {-1, -1}};
+	assert(jobs <= POOL_JOBS_MAX);
+	p->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (p->stop_fd < 0 || pipe2(p->done_fd, O_CLOEXEC))
+		return err_set(e, ERR_INTERNAL, errno, "pipe2", "pool", "%s", "");
+	for (; p->jobs < jobs; p->jobs++) {
+		int ret = pthread_create(&p->thread[p->jobs], NULL, work, p);
+
+		if (ret) {
+			pool_stop(p);
+			pool_join(p);
+			return err_set(e, ERR_INTERNAL, ret, "pthread_create", "pool", "%s", "");
+		}
+	}
+	return 0;
+}
+
+int pool_fd(const struct pool *p)
+{
+	return p->done_fd[0];
+}
+
+int pool_done(struct pool *p)
+{
+	unsigned i;
+
+	return read(p->done_fd[0], &i, sizeof(i)) == sizeof(i) ? (int)i : -1;
+}
+
+void pool_stop(struct pool *p)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&p->next, p->tasks);
+	ssize_t n = write(p->stop_fd, &one, sizeof(one));
+	assert(n == sizeof(one)); /* an eventfd of ours that nothing was added to but 1s */
+	(void)n;
+}
+
+void pool_join(struct pool *p)
+{
+	for (unsigned i = 0; i < p->jobs; i++)
+		pthread_join(p->thread[i], NULL);
+	close(p->stop_fd);
+	close(p->done_fd[0]);
+	close(p->done_fd[1]);
+}

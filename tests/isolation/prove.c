@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `ringfence prove`: select rows, run their episodes, tell each row as it is done, give the
+ * verdict. main is a list of stages. It must never end with 0 unless every selected row was run,
+ * held, and its controls succeeded.
+ */
+#include "prove.h"
+#include "child.h"
+#include "leftover.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static bool unfinished(const struct run *run)
+{
+	return run->ev.end == END_NOT_RUN || run->ev.end == END_STOPPED;
+}
+
+static bool row_unfinished(const struct row_result *r)
+{
+	bool any = unfinished(&r->isolated);
+
+	for (unsigned i = 0; i < r->controls; i++)
+		any |= unfinished(&r->control[i]);
+	return any;
+}
+
+static void finish_row(struct prove *p, struct row_result *r)
+{
+	r->ns = r->isolated.ev.ns;
+	for (unsigned i = 0; i < r->controls; i++)
+		r->ns += r->control[i].ev.ns;
+	result_judge(r, p->o.brk);
+	p->told++;
+	/* A fact that is missing is missing for all rows: then this host cannot run the proof. */
+	if (p->told == 1 && r->isolated.finding.host_cannot) {
+		snprintf(p->skip, sizeof(p->skip), "%s", r->finding.reason);
+		pool_stop(&p->pool);
+		return;
+	}
+	summary_add(&p->sum, r);
+	tell_row(p, r);
+}
+
+static void take_done(struct prove *p)
+{
+	int i = pool_done(&p->pool);
+
+	if (i < 0)
+		return;
+	p->done++;
+	p->left[p->task[i].row]--;
+	tell_progress(p, &p->task[i]);
+	while (!p->skip[0] && p->told < p->rows && !p->left[p->told] &&
+	       !row_unfinished(&p->row[p->told]))
+		finish_row(p, &p->row[p->told]);
+}
+
+static int run_all(struct prove *p, int signal_fd, struct err *e)
+{
+	uint64_t deadline = p->from + p->o.timeout_ms * UINT64_C(1000000);
+	int ret = pool_start(&p->pool, p->task, p->tasks, p->o.jobs, e);
+
+	while (!ret && !p->skip[0] && p->told < p->rows && p->sum.stopped == STOPPED_NOT) {
+		struct pollfd fds[2] = {{.fd = pool_fd(&p->pool), .events = POLLIN},
+					{.fd = signal_fd, .events = POLLIN}};
+		int n = poll(fds, 2, clock_poll_ms(deadline));
+
+		if (fds[0].revents)
+			take_done(p);
+		if (n > 0 && fds[1].revents)
+			p->sum.stopped = STOPPED_BY_SIGNAL;
+		else if (n == 0)
+			p->sum.stopped = STOPPED_BY_TIME;
+	}
+	if (ret)
+		return ret;
+	if (p->told < p->rows)
+		pool_stop(&p->pool);
+	pool_join(&p->pool);
+	p->sum.ns = clock_ns() - p->from;
+	return 0;
+}
+
+static int catch_signals(struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL); /* before any thread, so that all have it */
+	signal(SIGPIPE, SIG_IGN);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? err_set(e, ERR_INTERNAL, errno, "signalfd", "signals", "%s", "") : fd;
+}
+
+static int look_at_host(struct prove *p, struct err *e)
+{
+	struct err missing = {0};
+
+	env_gather(&p->env);
+	if (env_missing(&p->env, &missing)) {
+		if (missing.kind != ERR_HOST) {
+			*e = missing;
+			return -EIO;
+		}
+		snprintf(p->skip, sizeof(p->skip), "%s", missing.text);
+	} else if (leftover_sweep()) {
+		return err_set(e, ERR_INTERNAL, EBUSY, "remove", "devices of a killed run",
+			       "see above");
+	}
+	return 0;
+}
+
+static int prepare(struct prove *p, struct err *e)
+{
+	int ret = env_ringfence(p->ringfence, sizeof(p->ringfence), e);
+
+	if (!ret)
+		ret = look_at_host(p, e);
+	if (!ret)
+		ret = out_open(&p->out, p->o.out, e);
+	if (!ret)
+		ret = plan_make(p, e);
+	if (!ret && !p->rows)
+		ret = err_set(e, ERR_USAGE, 0, "prove", "--filter",
+			      "selects no row; `ringfence prove --list` names them");
+	return ret ? ret : tell_open(p, e);
+}
+
+static int exit_code(const struct prove *p)
+{
+	if (p->skip[0])
+		return p->o.require ? 1 : 4;
+	return summary_exit(&p->sum, &p->ses);
+}
+
+static int prove(struct prove *p, int argc, char **argv, struct err *e)
+{
+	int signal_fd = catch_signals(e), code = 0;
+	int ret = signal_fd < 0 ? signal_fd : prepare(p, e);
+	bool keep = false;
+
+	p->from = clock_ns();
+	if (!ret && !p->skip[0])
+		ret = run_all(p, signal_fd, e);
+	if (!ret) {
+		code = exit_code(p);
+		keep = code != 0 && !p->skip[0] && p->sum.stopped == STOPPED_NOT;
+		ret = tell_end(p, keep || p->o.out, code, argc, argv, e);
+	}
+	out_close(&p->out, keep);
+	plan_free(p);
+	return ret ? err_exit_code(e->kind) : code;
+}
+
+int main(int argc, char **argv)
+{
+	static struct prove p;
+	struct err e = {0};
+	int code;
+
+	if (options_parse(&p.o, argc, argv, &e)) {
+		code = err_exit_code(e.kind);
+	} else if (p.o.help) {
+		fputs(options_help, stdout);
+		code = 0;
+	} else if (p.o.version) {
+		puts("ringfence " RINGFENCE_VERSION);
+		code = 0;
+	} else if (p.o.list) {
+		code = plan_list(&p.o, &e);
+	} else {
+		code = prove(&p, argc, argv, &e);
+	}
+	if (e.kind != ERR_NONE)
+		fprintf(stderr, "ringfence prove: %s\n", e.text);
+	return fflush(stdout) && code == 0 ? 70 : code;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* The report for people. It must never colour unless told to, nor print what a guest sent as it
+ * came. */
+#include "report.h"
+
+#include "episode.h"
+
+#include <inttypes.h>
+
+#define GREEN "\033[32m"
+#define RED "\033[1;31m"
+#define PLAIN "\033[0m"
+
+static const char *paint(const struct session *ses, const char *color)
+{
+	return ses->color ? color : "";
+}
+
+void human_begin(FILE *f, const struct session *ses)
+{
+	fprintf(f, "%s\n", ses->env->header);
+	if (ses->env->stock)
+		fprintf(f, "%s\n", env_stock_note);
+	if (ses->brk != EPISODE_ISOLATED)
+		fprintf(f,
+			"%sBROKEN ON PURPOSE: %s%s (%s). Nothing here is isolated; controls are "
+			"not run.\n",
+			paint(ses, RED), break_table[ses->brk].name, paint(ses, PLAIN),
+			break_table[ses->brk].effect);
+	fflush(f);
+}
+
+void human_row(FILE *f, const struct session *ses, const struct row_result *r)
+{
+	bool held = r->finding.verdict == VERDICT_HELD;
+	char name[80], controls[400], reason[320];
+
+	result_name(r, ses, name, sizeof(name));
+	result_controls(r, controls, sizeof(controls));
+	/* A breach speaks for itself; what was not tested or failed must not be read as one. */
+	if (held || r->finding.verdict == VERDICT_BREACHED)
+		snprintf(reason, sizeof(reason), "%s", r->finding.reason);
+	else
+		snprintf(reason, sizeof(reason), "%s: %s", verdict_name(r->finding.verdict),
+			 r->finding.reason);
+	fprintf(f, " %s%s%s  %-30s  %-36s  %s\n", paint(ses, held ? GREEN : RED),
+		held ? "PASS" : "FAIL", paint(ses, PLAIN), name, reason, controls);
+	fflush(f);
+}
+
+static void again(FILE *f, const struct session *ses, const struct row_result *bad)
+{
+	fprintf(f, "again: ringfence %sprove%s --filter '%s'%s%s -v\n", ses->env->lab ? "lab " : "",
+		ses->env->lab && ses->env->stock ? " --stock" : "", bad->row.name,
+		ses->brk != EPISODE_ISOLATED ? " --break " : "",
+		ses->brk != EPISODE_ISOLATED ? break_table[ses->brk].name : "");
+}
+
+static void tell_stopped(FILE *f, const struct session *ses, const struct summary *s)
+{
+	if (s->stopped != STOPPED_NOT)
+		fprintf(f, "%s: %u of %u rows were not finished\n",
+			s->stopped == STOPPED_BY_TIME ? "out of time" : "interrupted",
+			ses->planned - s->rows, ses->planned);
+	if (ses->brk != EPISODE_ISOLATED && !s->breached && s->stopped == STOPPED_NOT)
+		fprintf(f, "break %s went unnoticed: no oracle saw it in these rows\n",
+			break_table[ses->brk].name);
+}
+
+void human_end(FILE *f, const struct session *ses, const struct summary *s,
+	       const struct row_result *bad, const char *out)
+{
+	fprintf(f, "%u attacks, %u held, %u breached", s->rows, s->held, s->breached);
+	if (s->not_tested)
+		fprintf(f, ", %u not tested", s->not_tested);
+	if (s->failed)
+		fprintf(f, ", %u failed", s->failed);
+	if (ses->brk == EPISODE_ISOLATED)
+		fprintf(f, "; %u of %u controls succeeded", s->controls_shown, s->controls);
+	fprintf(f, "; %.1f s", (double)s->ns / 1e9);
+	if (out)
+		fprintf(f, " — %s", out);
+	fprintf(f, "\nnot claimed: %s\n", env_not_claimed);
+	tell_stopped(f, ses, s);
+	if (bad)
+		again(f, ses, bad);
+	fflush(f);
+}
+
+void human_skip(FILE *f, const char *why)
+{
+	fprintf(f, "SKIP: nothing can run here: %s\n", why);
+	fflush(f);
+}

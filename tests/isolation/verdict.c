@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verdict, as a list of questions in order of weight: was a breach seen, did the run come to
+ * its end, can the oracles be trusted, was enough tried. It must never let a later question excuse
+ * an earlier answer.
+ */
+#include "verdict.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE 4096u
+#define SCAN_SPACE (UINT64_C(4) << 30)
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = {"held", "breached", "not tested", "failed"};
+
+	static_assert(sizeof(names) / sizeof(names[0]) == VERDICT_FAILED + 1,
+		      "one name for each verdict");
+	return names[v];
+}
+
+const char *sight_text(uint32_t saw)
+{
+	if (saw & SAW_SECRET)
+		return saw & SAW_CHANGE ? "secret read, arena overwritten" : "secret read";
+	if (saw & SAW_CHANGE)
+		return "arena overwritten";
+	return saw & SAW_REACH ? "arena reached by a data queue (trace)" : "nothing seen";
+}
+
+/* Fill @f and say that the question was answered. */
+static bool __attribute__((format(printf, 3, 4)))
+answer(struct finding *f, enum verdict v, const char *fmt, ...)
+{
+	va_list args;
+
+	f->verdict = v;
+	va_start(args, fmt);
+	vsnprintf(f->reason, sizeof(f->reason), fmt, args);
+	va_end(args);
+	return true;
+}
+
+/* Ring state changes when the device restarts or serves a command; a canary never does. */
+static bool attempt_changed(const struct attempt *at)
+{
+	return at->diff.canary_words || (at->diff.other_words && !at->busy);
+}
+
+static const struct attempt *first_change(const struct evidence *ev)
+{
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		if (attempt_changed(&ev->attempt[i]))
+			return &ev->attempt[i];
+	return NULL;
+}
+
+static uint32_t sights(const struct evidence *ev)
+{
+	uint32_t saw = 0;
+
+	if (ev->canary.secrets)
+		saw |= SAW_SECRET;
+	if (first_change(ev))
+		saw |= SAW_CHANGE;
+	if (ev->trace.data_in_arena.count)
+		saw |= SAW_REACH;
+	return saw;
+}
+
+static bool breach_in_trace(struct finding *f, const struct trace_finding *t)
+{
+	const struct {
+		const struct stray *stray;
+		const char *what;
+	} strays[] = {
+	    {&t->data_in_arena, "arena reached"},
+	    {&t->data_elsewhere, "memory reached that is neither guest RAM nor the arena"},
+	    {&t->data_in_cvq_asid, "the CVQ's ASID used"},
+	    {&t->cvq_outside, "memory outside the CVQ's arena, or its read-only half, reached"},
+	    {&t->cvq_wrong_asid, "another ASID than the CVQ's own used"},
+	};
+
+	for (size_t i = 0; i < sizeof(strays) / sizeof(strays[0]); i++) {
+		const struct stray *s = strays[i].stray;
+
+		if (s->count)
+			return answer(f, VERDICT_BREACHED,
+				      "%s by queue %u in ASID %u at 0x%" PRIx64 " (trace, %" PRIu64
+				      " times)",
+				      strays[i].what, s->queue, s->asid, s->iova, s->count);
+	}
+	return false;
+}
+
+static bool breached(struct finding *f, const struct evidence *ev)
+{
+	const struct attempt *changed = first_change(ev);
+
+	if (ev->canary.secrets)
+		return answer(f, VERDICT_BREACHED, "secret read at 0x%" PRIx64 " (%u lines)",
+			      ev->canary.address, ev->canary.secrets);
+	if (changed)
+		return answer(
+		    f, VERDICT_BREACHED,
+		    "arena changed at offset 0x%" PRIx64 " (%u words) in attempt %u at 0x%" PRIx64,
+		    changed->diff.first, changed->diff.canary_words + changed->diff.other_words,
+		    changed->mark.attempt, changed->mark.address);
+	if (ev->arena.files_bad)
+		return answer(f, VERDICT_BREACHED, "%s", ev->arena.files_bad);
+	return breach_in_trace(f, &ev->trace);
+}
+
+static bool did_not_end(struct finding *f, const struct evidence *ev)
+{
+	if (ev->end == END_COMPLETE)
+		return false;
+	f->host_cannot = ev->end == END_HOST_CANNOT;
+	return answer(f, f->host_cannot ? VERDICT_NOT_TESTED : VERDICT_FAILED, "%s", ev->detail);
+}
+
+/* Whether the trace and the arena can be believed at all. */
+static bool blind(struct finding *f, const struct evidence *ev)
+{
+	const struct trace_finding *t = &ev->trace;
+
+	if (!t->read)
+		return answer(f, VERDICT_FAILED, "the daemon left no trace");
+	if (t->bad_line)
+		return answer(f, VERDICT_FAILED, "trace line %" PRIu64 " makes no sense",
+			      t->bad_line);
+	if (t->overflow)
+		return answer(f, VERDICT_FAILED, "the daemon's trace overflowed");
+	if (!t->ended)
+		return answer(f, VERDICT_FAILED, "the daemon's trace was cut off");
+	if (!ev->hello_seen || !ev->arena.seen)
+		return answer(f, VERDICT_FAILED, "the VMM did not show the arena");
+	return false;
+}
+
+static bool canaries_missing(struct finding *f, const struct evidence *ev)
+{
+	if (!ev->arena.counted)
+		return answer(f, VERDICT_NOT_TESTED, "no attempt was begun");
+	if (ev->arena.page_least < CANARY_PAGE_LEAST)
+		return answer(
+		    f, VERDICT_FAILED,
+		    "too few canaries to see by: a page of the arena holds %u lines, %u wanted",
+		    ev->arena.page_least, CANARY_PAGE_LEAST);
+	return false;
+}
+
+static bool guest_in_trouble(struct finding *f, const struct evidence *ev)
+{
+	if (ev->canary.lies)
+		return answer(f, VERDICT_FAILED,
+			      "the guest claims to have read a secret at 0x%" PRIx64
+			      ", but it is none",
+			      ev->canary.address);
+	if (ev->steps_failed[0] || ev->steps_failed[1])
+		return answer(f, VERDICT_FAILED, "legal operation %s failed %s the attack",
+			      ev->failed_step, ev->steps_failed[0] ? "before" : "after");
+	if (ev->done.failed)
+		return answer(f, VERDICT_FAILED, "the guest counts %u failed operations",
+			      ev->done.failed);
+	if (!ev->steps_ok[0] || !ev->steps_ok[1])
+		return answer(f, VERDICT_NOT_TESTED, "no legal operation was made %s the attack",
+			      ev->steps_ok[0] ? "after" : "before");
+	return false;
+}
+
+/* The legal operations have to have gone through the paths that the attack is about. */
+static bool paths_unused(struct finding *f, const struct evidence *ev)
+{
+	if (!ev->trace.data_ok)
+		return answer(f, VERDICT_NOT_TESTED, "no data queue was used (trace)");
+	if (!ev->trace.cvq_ok)
+		return answer(f, VERDICT_NOT_TESTED, "the CVQ was not used (trace)");
+	return false;
+}
+
+static bool covers(const struct report_mark *m, uint64_t from, uint64_t len)
+{
+	return m->address <= from && m->length >= len && from - m->address <= m->length - len;
+}
+
+/* Attempts of @queue, REPORT_NO_QUEUE for CPUs, that aim into the page at @page. */
+static unsigned aimed_at(const struct evidence *ev, uint32_t queue, uint64_t page)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct report_mark *m = &ev->attempt[i].mark;
+
+		n += m->queue == queue && m->length && m->touched && m->address - page < PAGE;
+	}
+	return n;
+}
+
+static bool cpu_left_out(struct finding *f, const struct evidence *ev)
+{
+	const struct monitor_hello *h = &ev->hello;
+	bool scanned = false;
+
+	for (uint64_t off = 0; off < h->arena_readable + h->arena_writable; off += PAGE)
+		if (aimed_at(ev, REPORT_NO_QUEUE, h->arena_iova + off) < 3)
+			return answer(f, VERDICT_NOT_TESTED,
+				      "the arena's page 0x%" PRIx64
+				      " was not read, written and executed",
+				      h->arena_iova + off);
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct report_mark *m = &ev->attempt[i].mark;
+
+		scanned |= m->queue == REPORT_NO_QUEUE && covers(m, 0, SCAN_SPACE) &&
+			   m->touched >= SCAN_SPACE / ev->scan_stride;
+	}
+	return !scanned && answer(f, VERDICT_NOT_TESTED, "the 4 GiB of GPA space were not scanned");
+}
+
+static bool ram_left_out(struct finding *f, const struct evidence *ev)
+{
+	unsigned whole = 0;
+
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct report_mark *m = &ev->attempt[i].mark;
+
+		whole += m->queue == REPORT_NO_QUEUE && covers(m, 0, ev->hello.ram_size) &&
+			 m->touched >= ev->hello.ram_size / PAGE;
+	}
+	return whole < 2 &&
+	       answer(f, VERDICT_NOT_TESTED, "guest RAM was searched %u times, not twice", whole);
+}
+
+/*
+ * A refused DMA looks to the guest like one that never was (both are a chain that comes back, or
+ * does not): so the device itself must have been seen to try the address, and to end where it
+ * should.
+ */
+static bool device_tried(const struct evidence *ev, const struct attempt *at)
+{
+	return at->mark.address < ev->hello.ram_size ? at->aimed_ram : at->aimed_refused;
+}
+
+static bool queue_left_out(struct finding *f, const struct evidence *ev, uint64_t page)
+{
+	for (uint32_t q = 0; q < ev->hello.cvq_index; q++)
+		if (!aimed_at(ev, q, page))
+			return answer(f, VERDICT_NOT_TESTED,
+				      "queue %u did not try the arena's page 0x%" PRIx64, q, page);
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct attempt *at = &ev->attempt[i];
+
+		if (at->mark.address - page < PAGE && device_tried(ev, at))
+			return false;
+	}
+	return answer(f, VERDICT_NOT_TESTED,
+		      "the device never tried the arena's page 0x%" PRIx64 " (trace)", page);
+}
+
+static bool queues_left_out(struct finding *f, const struct evidence *ev, bool buffers)
+{
+	const struct monitor_hello *h = &ev->hello;
+
+	for (uint64_t off = 0; off < h->arena_readable + h->arena_writable; off += PAGE)
+		if (queue_left_out(f, ev, h->arena_iova + off))
+			return true;
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct attempt *at = &ev->attempt[i];
+
+		if (!device_tried(ev, at) && !(buffers && at->chains_refused))
+			return answer(f, VERDICT_NOT_TESTED,
+				      "attempt %u, queue %u at 0x%" PRIx64
+				      ", did not reach the device (trace)",
+				      at->mark.attempt, at->mark.queue, at->mark.address);
+	}
+	return false;
+}
+
+static bool too_little_tried(struct finding *f, const struct row *row, const struct evidence *ev)
+{
+	if (ev->done.attempts != ev->attempts)
+		return answer(f, VERDICT_FAILED, "the guest counts %u attempts, %u were seen",
+			      ev->done.attempts, ev->attempts);
+	switch (row->attack->extent) {
+	case EXTENT_CPU:
+		return cpu_left_out(f, ev);
+	case EXTENT_RAM:
+		return ram_left_out(f, ev);
+	case EXTENT_RINGS:
+		return queues_left_out(f, ev, false);
+	case EXTENT_BUFFERS:
+		return queues_left_out(f, ev, true);
+	}
+	return answer(f, VERDICT_NOT_TESTED, "this row's extent is unknown");
+}
+
+struct finding verdict_isolated(const struct row *row, const struct evidence *ev)
+{
+	struct finding f = {.saw = sights(ev)};
+
+	if (breached(&f, ev) || did_not_end(&f, ev) || blind(&f, ev) || guest_in_trouble(&f, ev) ||
+	    canaries_missing(&f, ev) || paths_unused(&f, ev) || too_little_tried(&f, row, ev))
+		return f;
+	answer(&f, VERDICT_HELD, "%s", row->attack->held[row->placement]);
+	return f;
+}
+
+struct finding verdict_control(const struct row *row, const struct evidence *ev)
+{
+	struct finding f = {.saw = sights(ev)};
+	uint32_t missing = row->attack->demand & ~f.saw;
+
+	if (did_not_end(&f, ev) || blind(&f, ev))
+		return f;
+	if (!ev->attempts)
+		answer(&f, VERDICT_NOT_TESTED, "it made no attempt");
+	else if (missing)
+		answer(&f, VERDICT_NOT_TESTED, "not shown: %s", sight_text(missing));
+	else
+		answer(&f, VERDICT_BREACHED, "%s", sight_text(row->attack->demand));
+	return f;
+}
+
+struct finding verdict_row(const struct row *row, const struct finding *isolated,
+			   const struct finding *controls, unsigned n)
+{
+	struct finding f = *isolated;
+	enum break_id id[BREAK_COUNT];
+	unsigned want = matrix_controls(row->attack, id);
+
+	if (f.verdict != VERDICT_HELD)
+		return f;
+	if (n != want || !want) {
+		answer(&f, VERDICT_NOT_TESTED, "%u of %u controls were run", n, want);
+		return f;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		enum verdict v = controls[i].verdict;
+
+		if (v == VERDICT_BREACHED)
+			continue;
+		/* A control that could not be broken says that this row could not have seen a
+		 * breach. */
+
+		answer(&f, v == VERDICT_FAILED ? VERDICT_FAILED : VERDICT_NOT_TESTED,
+		       "control %s: %.200s", break_table[id[i]].name, controls[i].reason);
+		return f;
+	}
+	return f;
+}
