@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts of the lab's PID 1: the job it was given, and the files below /out that it sends home.
+ * Nothing here may wait without a deadline but for the launcher to take what it is sent.
+ */
+#ifndef LAB_INIT_H
+#define LAB_INIT_H
+
+#include "wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JOB_STRINGS 128
+#define OUT_DIR "/out"
+
+/** What to run; the strings lie in the frame that it was taken from, or are literals. */
+struct job {
+	char *arg[JOB_STRINGS + 1];
+	char *env[JOB_STRINGS + 1];
+	char *companion[JOB_STRINGS + 1];
+	unsigned args, envs, companions;
+	unsigned seconds;
+	bool terminal;
+	char text[16384];
+};
+
+/** Fill @job from the payload of a WIRE_JOB frame. -EINVAL if it is not one or holds no argument.
+ */
+int job_parse(struct job *job, const void *payload, size_t len) __attribute__((warn_unused_result));
+
+/**
+ * Run @job to its end, sending what it writes to @port as it comes; afterwards no other process is
+ * left. Returns how it ended, without the taint; 127 if it cannot be started.
+ */
+struct wire_exit job_run(struct job *job, int port);
+
+/**
+ * Send what is new in the files below /out: what was added at their ends, or with @final all of
+ * each. Files written there must grow at their ends or be replaced by rename.
+ */
+void outfiles_send(int port, bool final);
+
+/** Say to the launcher that the lab cannot go on. */
+void lab_failed(int port, const char *what, const char *object, int code);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ringfence-lab: the launcher, from its command line to its exit code; `ringfence lab` starts it.
+ * It must never call a run good that the kernel complained in, that did not end, or whose result
+ * did not arrive.
+ */
+#include "lab.h"
+#include "initrd.h"
+#include "plan.h"
+#include "qemu.h"
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int tell(const struct err *e)
+{
+	fprintf(stderr, "ringfence lab: %s\n", e->text);
+	return err_exit_code(e->kind);
+}
+
+/* Become a set-up script, or another program of the family, which needs no kernel to be booted. */
+static int become(const char *dir, const char *name, const char *first, const struct lab_opts *o)
+{
+	char path[PATH_MAX];
+	char *argv[JOB_MAX + 4];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	argv[n++] = path;
+	if (first)
+		argv[n++] = (char *)(uintptr_t)first;
+	for (unsigned i = 0; i < o->inners && n < JOB_MAX + 2; i++)
+		argv[n++] = o->inner[i];
+	if (o->help && o->command < LAB_EXEC)
+		argv[n++] = (char[]){"--help"};
+	argv[n] = NULL;
+	execv(path, argv);
+	fprintf(stderr, "ringfence lab: exec(%s): %s\n", path, strerror(errno));
+	return 70;
+}
+
+/* lab build: what a boot by hand needs. */
+static int build(const struct lab_opts *o, struct err *e)
+{
+	struct lab_kernel k;
+	char modules[PATH_MAX + 16] = "";
+	int ret = kernel_find(&k, o, e);
+
+	if (ret < 0)
+		return tell(e);
+	printf("%s\n", k.image);
+	if (!o->initrd)
+		return 0;
+	if (strcmp(k.kind, "stock") == 0)
+		snprintf(modules, sizeof(modules), "%s/modules", k.dir);
+	int fd = initrd_make(modules, NULL, e);
+	ret = fd < 0 ? fd : lab_copy(fd, o->initrd, e);
+	return ret < 0 ? tell(e) : 0;
+}
+
+/* What TAP's reader must know when the plan will not be fulfilled, or was but does not count. */
+static void bail_out(const struct lab_opts *o, const struct out *out, const char *why)
+{
+	bool tap = opts_inner_has(o, "--format=tap") ||
+		   (!opts_inner_has(o, "--format") && !isatty(STDOUT_FILENO));
+	int fd;
+
+	if (o->command != LAB_PROVE)
+		return;
+	if (tap)
+		printf("Bail out! %s\n", why);
+	fflush(stdout);
+	fd = openat(out->fd, "results.tap", O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd >= 0) {
+		dprintf(fd, "Bail out! %s\n", why);
+		close(fd);
+	}
+}
+
+/* Why this run does not count, in @why, and its exit code; 0 and "" if the job's own result stands.
+ */
+static int overrule(const struct lab_result *r, const struct lab_opts *o, char *why, size_t len)
+{
+	*why = '\0';
+	if (r->interrupted)
+		return snprintf(why, len, "interrupted"), 130;
+	if (r->panicked)
+		return snprintf(why, len, "the lab kernel panicked: %s", r->complaint), 255;
+	if (r->hung && r->complaints)
+		return snprintf(why, len, "the lab kernel hangs: %s", r->complaint), 124;
+	if (r->hung)
+		return snprintf(why, len,
+				"the lab kernel gave no sign of life within the deadline"),
+		       124;
+	if (*r->failed)
+		return snprintf(why, len, "%s", r->failed), 70;
+	if (!r->finished && WIFEXITED(r->qemu_status) && WEXITSTATUS(r->qemu_status))
+		return snprintf(why, len, "QEMU ended with code %d", WEXITSTATUS(r->qemu_status)),
+		       70;
+	if (!r->finished)
+		return snprintf(why, len, "the lab ended without a result"), 70;
+	if (r->signal)
+		return snprintf(why, len, "signal %d (%s) ended the job", r->signal,
+				strsignal(r->signal)),
+		       70;
+	if (r->complaints || (r->taint & TAINT_FATAL)) {
+		snprintf(why, len, "the lab kernel complained: %s (%u such lines, taint 0x%x)",
+			 *r->complaint ? r->complaint : "by its taint alone", r->complaints,
+			 r->taint);
+		return r->code ? r->code : 1;
+	}
+	if (r->code == 124)
+		return snprintf(why, len, "the job did not end within %u s", o->seconds), 124;
+	return 0;
+}
+
+static void show_tail(const struct out *out, const char *name)
+{
+	char path[PATH_MAX + 16], text[2048];
+
+	snprintf(path, sizeof(path), "%s/%s", out->path, name);
+	if (lab_capture((char *const[]){(char[]){"tail"}, (char[]){"-n5"}, path, NULL}, text,
+			sizeof(text)) == 0 &&
+	    *text)
+		fprintf(stderr, "%s:\n%s\n", path, text);
+}
+
+static int verdict(const struct lab_result *r, const struct lab_opts *o, const struct out *out)
+{
+	char why[1024];
+	int code = overrule(r, o, why, sizeof(why));
+
+	if (!*why)
+		return r->code;
+	if (r->interrupted)
+		fprintf(stderr, "ringfence lab: %s\n", why);
+	else
+		fprintf(stderr, "ringfence lab: %s — %s/console.log\n", why, out->path);
+	if (code == 70)
+		show_tail(out, "qemu.log");
+	bail_out(o, out, why);
+	return code;
+}
+
+/* Boot, run, judge: everything is set up by now but the machine. */
+static int boot(const struct lab_opts *o, const struct lab_kernel *k, const struct plan *p,
+		struct out *out, struct qemu *q, struct err *e)
+{
+	static struct lab_result result;
+	char modules[PATH_MAX + 16] = "", text[256];
+	const char *accel = q->kvm ? "kvm" : "tcg";
+
+	if (strcmp(k->kind, "stock") == 0)
+		snprintf(modules, sizeof(modules), "%s/modules", k->dir);
+	int initrd = initrd_make(modules, p->extra, e);
+	int ret = initrd < 0 ? initrd : env_write(out, o, k, accel, NULL, e);
+	if (ret == 0) {
+		kernel_describe(k, k->release, text, sizeof(text));
+		if (!o->quiet)
+			fprintf(stderr, "ringfence lab: booting %s under %s\n", text,
+				q->kvm ? "KVM" : "TCG");
+		session_block_signals();
+		ret = qemu_start(q, k->image, initrd, out, p->terminal, e);
+	}
+	if (initrd >= 0)
+		close(initrd);
+	if (ret < 0) {
+		out_close(out, false);
+		return tell(e);
+	}
+	session_run(q, &(struct session_config){o, k, out, p->job, p->companion, p->terminal},
+		    &result);
+	int code = verdict(&result, o, out);
+	if (env_write(out, o, k, accel, &result, e) < 0 && code == 0)
+		code = tell(e);
+	if (o->junit && out_export(out, "junit.xml", o->junit, e) < 0 && code == 0)
+		code = tell(e);
+	out_close(out, code == 124 || code == 255 || code == 70 || result.complaints ||
+			   result.taint & TAINT_FATAL);
+	return code;
+}
+
+/* A bad option of the prover's is told before minutes are spent on a kernel. */
+static bool prover_refuses(const struct lab_opts *o)
+{
+	char path[PATH_MAX], nothing[8];
+	char *argv[JOB_MAX + 8] = {path};
+	unsigned n = 1;
+
+	snprintf(path, sizeof(path), "%s/ringfence-prove", lab_bin_dir());
+	for (unsigned i = 0; i < o->inners && n < JOB_MAX; i++)
+		argv[n++] = o->inner[i];
+	argv[n++] = (char[]){"--list"};
+	return lab_capture(argv, nothing, sizeof(nothing)) == 64;
+}
+
+/* Commands that need no kernel: -1 if this is not one. */
+static int without_kernel(const struct lab_opts *o)
+{
+	static const char *const ask_prover[] = {"--list", "-V", "--version"};
+
+	if (o->command == LAB_COMMANDS || (o->help && o->command >= LAB_SHELL)) {
+		opts_help();
+		return 0;
+	}
+	if (o->command == LAB_STATUS || o->command == LAB_CLEAN)
+		return become(lab_source_dir(), "cache.sh", opts_command_name(o->command), o);
+	bool ask = o->help;
+	for (size_t i = 0; i < sizeof(ask_prover) / sizeof(*ask_prover); i++)
+		ask |= o->command == LAB_PROVE && opts_inner_has(o, ask_prover[i]);
+	if (!ask)
+		return -1;
+	if (o->command == LAB_PROVE)
+		return become(lab_bin_dir(), "ringfence-prove", NULL, o);
+	return become(lab_bin_dir(), "ringfence", opts_command_name(o->command), o);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {.kind = ERR_NONE};
+	static struct lab_opts o;
+	static struct lab_kernel k;
+	static struct out out;
+	struct plan p;
+	struct qemu q = {.pid = 0};
+	const char *why_not;
+	char **inner = calloc((size_t)argc + 1, sizeof(*inner));
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!inner || opts_parse(&o, argc, argv, inner, &e) < 0)
+		return inner ? tell(&e) : 70;
+	int code = without_kernel(&o);
+	if (code >= 0)
+		return code;
+	if (o.command == LAB_BUILD)
+		return build(&o, &e);
+	if (o.command == LAB_PROVE && prover_refuses(&o))
+		return 64;
+	if (plan_make(&p, &o, &e) < 0 || qemu_choose_accel(o.accel, &q.kvm, &why_not, &e) < 0 ||
+	    kernel_find(&k, &o, &e) < 0 || out_open(&out, &o, &e) < 0)
+		return tell(&e);
+	if (o.accel == ACCEL_AUTO && why_not)
+		fprintf(stderr, "ringfence lab: TCG, since %s\n", why_not);
+	return boot(&o, &k, &p, &out, &q, &e);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The launcher's command line: its own options are taken out, wherever they stand, and the rest is
+ * the job's. It must never guess at an option it does not know: the job knows it, or refuses it.
+ */
+#include "lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS_PROVE 900
+#define SECONDS_OTHER 120
+#define SECONDS_SHELL 86400
+
+static const char *const command_names[LAB_COMMANDS] = {
+    [LAB_PROVE] = "prove",   [LAB_RUN] = "run",	      [LAB_DEVICE] = "device",
+    [LAB_DOCTOR] = "doctor", [LAB_SHELL] = "shell",   [LAB_EXEC] = "exec",
+    [LAB_BUILD] = "build",   [LAB_STATUS] = "status", [LAB_CLEAN] = "clean",
+};
+
+const char *opts_command_name(enum lab_command c)
+{
+	return command_names[c];
+}
+
+/* "--name VALUE" or "--name=VALUE" at *at: 1 and the value, 0 if it is another option, -EINVAL
+ * without a value. */
+static int take_value(const char *name, int argc, char **argv, int *at, const char **value,
+		      struct err *e)
+{
+	size_t len = strlen(name);
+	const char *arg = argv[*at];
+
+	if (strncmp(arg, name, len) != 0 || (arg[len] && arg[len] != '='))
+		return 0;
+	if (arg[len] == '=')
+		*value = arg + len + 1;
+	else if (*at + 1 < argc)
+		*value = argv[++*at];
+	else
+		return err_set(e, ERR_USAGE, 0, "option", name, "needs a value");
+	return 1;
+}
+
+static int parse_accel(struct lab_opts *o, const char *value, struct err *e)
+{
+	if (strcmp(value, "tcg") == 0)
+		o->accel = ACCEL_TCG;
+	else if (strcmp(value, "kvm") == 0)
+		o->accel = ACCEL_KVM;
+	else if (strcmp(value, "auto") == 0)
+		o->accel = ACCEL_AUTO;
+	else
+		return err_set(e, ERR_USAGE, 0, "--accel", value, "auto, kvm or tcg");
+	return 0;
+}
+
+static int parse_seconds(struct lab_opts *o, const char *value, struct err *e)
+{
+	char *end;
+
+	errno = 0;
+	double seconds = strtod(value, &end);
+	if (errno || end == value || *end || !(seconds > 0) || seconds > SECONDS_SHELL)
+		return err_set(e, ERR_USAGE, 0, "--timeout", value,
+			       "seconds, more than 0, at most a day");
+	o->seconds = (unsigned)seconds + (seconds > (unsigned)seconds);
+	return 0;
+}
+
+static void keep_for_job(struct lab_opts *o, char *arg)
+{
+	o->inner[o->inners++] = arg;
+}
+
+/* The commands that know --timeout, -v and -q themselves get them as well. */
+static bool shares_options(const struct lab_opts *o)
+{
+	return o->command == LAB_PROVE || o->command == LAB_RUN || o->command == LAB_DEVICE ||
+	       o->command == LAB_DOCTOR;
+}
+
+bool opts_keeps_time(const struct lab_opts *o)
+{
+	return o->command == LAB_PROVE || o->command == LAB_RUN;
+}
+
+static int take_flag(struct lab_opts *o, char *arg)
+{
+	if (strcmp(arg, "--stock") == 0)
+		o->stock = true;
+	else if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0)
+		o->help = true;
+	else if (strcmp(arg, "-v") == 0 || strcmp(arg, "--verbose") == 0)
+		o->verbose = true;
+	else if (strcmp(arg, "-q") == 0 || strcmp(arg, "--quiet") == 0)
+		o->quiet = true;
+	else
+		return 0;
+	if (arg[1] != '-' && shares_options(o) && strcmp(arg, "-h") != 0)
+		keep_for_job(o, arg);
+	return 1;
+}
+
+/* One option at *at: 1 if it was the launcher's, 0 if it is the job's. */
+static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struct err *e)
+{
+	const char *value = NULL;
+	int first = *at, ret;
+
+	if ((ret = take_value("--kernel", argc, argv, at, &o->kernel, e)) ||
+	    (ret = take_value("--kernel-source", argc, argv, at, &o->kernel_source, e)) ||
+	    (ret = take_value("--out", argc, argv, at, &o->out, e)))
+		return ret;
+	if (o->command == LAB_BUILD &&
+	    (ret = take_value("--initrd", argc, argv, at, &o->initrd, e)))
+		return ret;
+	if (o->command == LAB_PROVE && (ret = take_value("--junit", argc, argv, at, &o->junit, e)))
+		return ret;
+	if ((ret = take_value("--accel", argc, argv, at, &value, e)))
+		return ret < 0 || (ret = parse_accel(o, value, e)) ? ret : 1;
+	if ((ret = take_value("--timeout", argc, argv, at, &value, e))) {
+		if (ret < 0 || (ret = parse_seconds(o, value, e)))
+			return ret;
+		for (int i = first; i <= *at && (o->command == LAB_PROVE || o->command == LAB_RUN);
+		     i++)
+			keep_for_job(o, argv[i]);
+		return 1;
+	}
+	return take_flag(o, argv[*at]);
+}
+
+static int parse_command(struct lab_opts *o, const char *name, struct err *e)
+{
+	for (int c = 0; c < LAB_COMMANDS; c++) {
+		if (strcmp(name, command_names[c]) == 0) {
+			o->command = (enum lab_command)c;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_USAGE, 0, "ringfence lab", name,
+		       "no such command; ringfence lab --help lists them");
+}
+
+static int check_together(const struct lab_opts *o, struct err *e)
+{
+	if (!!o->kernel + !!o->kernel_source + o->stock > 1)
+		return err_set(e, ERR_USAGE, 0, "options", "--kernel, --kernel-source, --stock",
+			       "one of them at most");
+	if ((o->command == LAB_STATUS || o->command == LAB_CLEAN || o->command == LAB_BUILD) &&
+	    o->inners && !o->help)
+		return err_set(e, ERR_USAGE, 0, command_names[o->command], o->inner[0],
+			       "unknown option");
+	if (o->command == LAB_EXEC && !o->inners && !o->help)
+		return err_set(e, ERR_USAGE, 0, "lab exec", "",
+			       "needs a program: a static binary's path, or ringfence");
+	return 0;
+}
+
+int opts_parse(struct lab_opts *o, int argc, char **argv, char **inner, struct err *e)
+{
+	*o = (struct lab_opts){.inner = inner};
+	if (argc < 2)
+		return err_set(e, ERR_USAGE, 0, "ringfence lab", "",
+			       "needs a command; ringfence lab --help lists them");
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		o->command = LAB_COMMANDS;
+		o->help = true;
+		return 0;
+	}
+	int ret = parse_command(o, argv[1], e);
+	if (ret < 0)
+		return ret;
+	o->seconds = o->command == LAB_PROVE   ? SECONDS_PROVE
+		     : o->command == LAB_SHELL ? SECONDS_SHELL
+					       : SECONDS_OTHER;
+	for (int i = 2; i < argc; i++) {
+		bool rest = strcmp(argv[i], "--") == 0;
+		/* What follows "--", and a program to execute, belongs to the job with all its
+		 * options. */
+		if (rest || (o->command == LAB_EXEC && argv[i][0] != '-')) {
+			for (i += rest; i < argc; i++)
+				keep_for_job(o, argv[i]);
+			break;
+		}
+		ret = take_option(o, argc, argv, &i, e);
+		if (ret < 0)
+			return ret;
+		if (ret == 0)
+			keep_for_job(o, argv[i]);
+	}
+	return check_together(o, e);
+}
+
+bool opts_inner_has(const struct lab_opts *o, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = 0; i < o->inners; i++)
+		if (strncmp(o->inner[i], name, len) == 0 &&
+		    (!o->inner[i][len] || o->inner[i][len] == '='))
+			return true;
+	return false;
+}
+
+void opts_help(void)
+{
+	puts("usage: ringfence lab COMMAND [OPTIONS] [the command's own options]\n"
+	     "Boots a Linux kernel in QEMU and runs the same inside; needs no root, no /dev/kvm, "
+	     "no network.\n\n"
+	     "  prove    attacks and controls, and the verdict\n"
+	     "  run      one VMM on a device of its own; device: the daemon alone; doctor: what "
+	     "this kernel has\n"
+	     "  exec     any static program: lab exec ./prog ARGS\n"
+	     "  shell    a busybox shell inside\n"
+	     "  build    make the kernel, and print where it is [--initrd FILE]\n"
+	     "  status   what the cache holds; clean: remove it\n\n"
+	     "  --stock              Debian's unmodified packaged cloud kernel: nothing is "
+	     "compiled\n"
+	     "  --kernel BZIMAGE     a kernel of yours, with what the proof needs built in\n"
+	     "  --kernel-source DIR  build the lab kernel from your tree\n"
+	     "  --accel tcg|kvm|auto tcg is the default; auto takes KVM where it works and can "
+	     "nest\n"
+	     "  --out DIR            where results, console and logs go\n"
+	     "  --timeout S          how long the command may take inside\n"
+	     "  -v, -q, -h           more words, fewer, these");
+}

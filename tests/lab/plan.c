@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Turns the launcher's command line into the lab's; see plan.h. Must never add an option that the
+ * user gave. */
+#include "plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void add(struct plan *p, const char *arg)
+{
+	if (p->count < JOB_MAX + 7)
+		p->job[p->count++] = (char *)(uintptr_t)arg;
+}
+
+/* What depends on the terminal is decided out here: the job only ever sees pipes. */
+static void add_face(struct plan *p, const struct lab_opts *o)
+{
+	bool tty = isatty(STDOUT_FILENO);
+
+	if (o->command == LAB_PROVE && !opts_inner_has(o, "--format"))
+		add(p, tty ? "--format=human" : "--format=tap");
+	if (!opts_inner_has(o, "--color"))
+		add(p, tty && !getenv("NO_COLOR") ? "--color=always" : "--color=never");
+}
+
+static char *const device_for_run[] = {(char[]){"ringfence"}, (char[]){"device"},
+				       (char[]){"--name"}, (char[]){"lab0"}, NULL};
+static char *const device_for_run_stock[] = {(char[]){"ringfence"},	(char[]){"device"},
+					     (char[]){"--name"},	(char[]){"lab0"},
+					     (char[]){"--private-cvq"}, NULL};
+
+static void plan_run(struct plan *p, const struct lab_opts *o)
+{
+	add(p, "ringfence");
+	add(p, "run");
+	if (opts_inner_has(o, "--vdpa"))
+		return;
+	p->companion = o->stock ? device_for_run_stock : device_for_run;
+	add(p, "--vdpa");
+	add(p, "@vdpa");
+	if (o->stock && !opts_inner_has(o, "--private-cvq"))
+		add(p, "--private-cvq");
+}
+
+static int plan_exec(struct plan *p, const struct lab_opts *o, struct err *e)
+{
+	char path[PATH_MAX];
+	const char *slash = strrchr(o->inner[0], '/');
+
+	if (slash)
+		p->extra = o->inner[0];
+	add(p, slash ? slash + 1 : o->inner[0]);
+	snprintf(path, sizeof(path), "%s/%s", lab_bin_dir(), o->inner[0]);
+	if (!slash && access(path, X_OK) < 0)
+		return err_set(e, ERR_USAGE, errno, "lab exec", path,
+			       "a program of yours is named by a path with a slash");
+	return 0;
+}
+
+static int plan_shell(struct plan *p, struct err *e)
+{
+	static const char *const places[] = {"/bin/busybox", "/usr/bin/busybox",
+					     "/usr/lib/initramfs-tools/bin/busybox"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !p->extra; i++)
+		if (access(places[i], X_OK) == 0)
+			p->extra = places[i];
+	if (!p->extra)
+		return err_set(e, ERR_HOST, ENOENT, "lab shell", "busybox",
+			       "apt-get install busybox-static");
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return err_set(e, ERR_USAGE, 0, "lab shell", "standard streams",
+			       "needs a terminal; use lab exec");
+	p->terminal = true;
+	add(p, "busybox");
+	add(p, "sh");
+	return 0;
+}
+
+int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
+{
+	*p = (struct plan){.count = 0};
+	if (o->inners > JOB_MAX - 8)
+		return err_set(e, ERR_USAGE, E2BIG, "arguments", opts_command_name(o->command),
+			       "%s", "");
+	if (o->command == LAB_SHELL)
+		return plan_shell(p, e);
+	if (o->command == LAB_EXEC) {
+		if (plan_exec(p, o, e) < 0)
+			return -EINVAL;
+	} else if (o->command == LAB_RUN) {
+		plan_run(p, o);
+	} else {
+		add(p, "ringfence");
+		add(p, opts_command_name(o->command));
+	}
+	if (o->command == LAB_PROVE) {
+		add(p, "--out");
+		add(p, "/out");
+		add(p, "--junit");
+		add(p, "/out/junit.xml");
+	}
+	if (o->command == LAB_PROVE || o->command == LAB_DOCTOR)
+		add_face(p, o);
+	for (unsigned i = o->command == LAB_EXEC; i < o->inners; i++)
+		add(p, o->inner[i]);
+	return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Starts and ends QEMU for the lab; see qemu.h. Must never leave it running without its launcher.
+ */
+#include "qemu.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define QEMU_ARGS 64
+
+/* loglevel=5 lets warnings out, and with them every WARN(), which "quiet" would hold back. */
+#define COMMAND_LINE "console=ttyS0 loglevel=5 panic=-1 oops=panic"
+
+static bool module_nests(const char *module)
+{
+	char path[128], answer = 'N';
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/nested", module);
+	FILE *f = fopen(path, "re");
+	if (f) {
+		if (fread(&answer, 1, 1, f) != 1)
+			answer = 'N';
+		fclose(f);
+	}
+	return answer == 'Y' || answer == '1';
+}
+
+int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, struct err *e)
+{
+	*kvm = false;
+	*why_not = NULL;
+	if (accel == ACCEL_TCG)
+		return 0;
+	if (access("/dev/kvm", R_OK | W_OK) < 0)
+		*why_not = errno == ENOENT ? "there is no /dev/kvm"
+					   : "/dev/kvm cannot be opened by this user";
+	else if (!module_nests("kvm_intel") && !module_nests("kvm_amd"))
+		*why_not = "this host's KVM does not nest (kvm_intel or kvm_amd with nested=1)";
+	*kvm = !*why_not;
+	if (accel == ACCEL_KVM && *why_not)
+		return err_set(e, ERR_HOST, 0, "--accel", "kvm", "%s; --accel tcg needs neither",
+			       *why_not);
+	return 0;
+}
+
+struct command {
+	const char *arg[QEMU_ARGS + 1];
+	unsigned count;
+	char console[64], wire[64], initrd[64];
+};
+
+static void add(struct command *c, const char *a, const char *b)
+{
+	if (c->count + 2 <= QEMU_ARGS) {
+		c->arg[c->count++] = a;
+		if (b)
+			c->arg[c->count++] = b;
+	}
+}
+
+static void build_command(struct command *c, const struct qemu *q, const char *kernel, int console,
+			  int wire, int initrd, bool terminal)
+{
+	const char *program = getenv("RINGFENCE_QEMU");
+
+	snprintf(c->console, sizeof(c->console), "socket,id=console,fd=%d", console);
+	snprintf(c->wire, sizeof(c->wire), "socket,id=wire,fd=%d", wire);
+	snprintf(c->initrd, sizeof(c->initrd), "/proc/self/fd/%d", initrd);
+
+	add(c, program ? program : "qemu-system-x86_64", NULL);
+	add(c, "-accel", q->kvm ? "kvm" : "tcg,thread=multi");
+	add(c, "-cpu", q->kvm ? "host" : "max");
+	add(c, "-machine", "q35");
+	add(c, "-smp", "2");
+	add(c, "-m", "1024");
+	add(c, "-nodefaults", "-no-user-config");
+	add(c, "-display", "none");
+	add(c, "-no-reboot", NULL);
+	add(c, "-kernel", kernel);
+	add(c, "-initrd", c->initrd);
+	add(c, "-append", COMMAND_LINE);
+	add(c, "-chardev", c->console);
+	add(c, "-serial", "chardev:console");
+	add(c, "-device", "virtio-serial-pci");
+	add(c, "-chardev", c->wire);
+	add(c, "-device", "virtserialport,chardev=wire,name=" WIRE_PORT);
+	if (terminal) {
+		add(c, "-chardev", "stdio,id=terminal,signal=off");
+		add(c, "-device", "virtconsole,chardev=terminal");
+	}
+}
+
+static void start_child(const struct command *c, const int keep[3], int log_fd, bool terminal,
+			pid_t launcher)
+{
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != launcher)
+		_exit(127); /* it died before the line above */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A group of its own: a terminal's Ctrl-C is for the launcher to judge. A shell needs the
+	 * terminal. */
+	if (!terminal) {
+		setpgid(0, 0);
+		dup2(nothing, STDIN_FILENO);
+		dup2(nothing, STDOUT_FILENO);
+	}
+	dup2(log_fd, STDERR_FILENO);
+	for (int i = 0; i < 3; i++)
+		fcntl(keep[i], F_SETFD, 0);
+	execvp(c->arg[0], (char *const *)c->arg);
+	dprintf(STDERR_FILENO, "exec(%s): %s\n", c->arg[0], strerror(errno));
+	_exit(127);
+}
+
+int qemu_start(struct qemu *q, const char *kernel, int initrd_fd, const struct out *out,
+	       bool terminal, struct err *e)
+{
+	struct command c = {.count = 0};
+	int console[2], wire[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wire) < 0)
+		return err_set(e, ERR_INTERNAL, errno, "socketpair", "lab", "%s", "");
+	int log_fd = openat(out->fd, "qemu.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (log_fd < 0)
+		return err_set(e, ERR_HOST, errno, "open", "qemu.log", "%s", "");
+	build_command(&c, q, kernel, console[1], wire[1], initrd_fd, terminal);
+
+	pid_t launcher = getpid();
+	q->pid = fork();
+	if (q->pid == 0)
+		start_child(&c, (int[]){console[1], wire[1], initrd_fd}, log_fd, terminal,
+			    launcher);
+	close(console[1]);
+	close(wire[1]);
+	close(log_fd);
+	q->console_fd = console[0];
+	q->wire_fd = wire[0];
+	if (q->pid < 0)
+		return err_set(e, ERR_INTERNAL, errno, "fork", "qemu", "%s", "");
+	return 0;
+}
+
+int qemu_stop(struct qemu *q)
+{
+	int status = 0;
+
+	if (q->pid > 0) {
+		kill(q->pid, SIGKILL);
+		while (waitpid(q->pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	q->pid = 0;
+	close(q->console_fd);
+	close(q->wire_fd);
+	return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine that the lab kernel boots on: QEMU's command line and its process, which dies with
+ * its launcher. It must never get a network, a disk or a monitor.
+ */
+#ifndef LAB_QEMU_H
+#define LAB_QEMU_H
+
+#include "lab.h"
+
+#include <sys/types.h>
+
+struct qemu {
+	pid_t pid;
+	int console_fd; /* the kernel's console comes out here */
+	int wire_fd;	/* frames to and from PID 1 */
+	bool kvm;
+};
+
+/** Whether KVM will be used for @accel; -ENODEV-like with @e set if it was asked for and cannot be.
+ */
+int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, struct err *e)
+    __attribute__((warn_unused_result));
+
+/**
+ * Start QEMU on @kernel with the initramfs in @initrd_fd; its own messages go to qemu.log in @out.
+ * With @terminal the standard streams of the launcher become the lab's /dev/hvc0.
+ */
+int qemu_start(struct qemu *q, const char *kernel, int initrd_fd, const struct out *out,
+	       bool terminal, struct err *e) __attribute__((warn_unused_result));
+
+/** End it if it still runs, and release everything; returns its wait status. */
+int qemu_stop(struct qemu *q);
+
+#endif
