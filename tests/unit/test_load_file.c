@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a guest image's file: what is no regular file, too long or absent is refused at once. */
+#include "../../vmm/load.h"
+#include "test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct err e;
+static char dir[] = "/tmp/ringfence-test-XXXXXX", path[64];
+
+static unsigned open_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/guest", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(dir);
+}
+
+static void no_file(const char *file, const char *call)
+{
+	unsigned before = open_fds();
+	size_t len;
+
+	e = (struct err){0};
+	assert_null(load_file(file, &len, &e));
+	assert_int_equal(e.kind, ERR_USAGE);
+	assert_non_null(strstr(e.text, call));
+	assert_non_null(strstr(e.text, file));
+	assert_int_equal(open_fds(), before);
+}
+
+static void only_regular_files_are_read(void **state)
+{
+	(void)state;
+	no_file(path, "open"); /* there is none */
+	no_file(dir, "load");
+	no_file("/dev/zero", "load");
+	assert_int_equal(mkfifo(path, 0600),
+			 0); /* nobody writes to it, and nobody must wait for that */
+	no_file(path, "load");
+}
+
+static void files_are_read_whole_up_to_the_limit(void **state)
+{
+	int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	static const off_t sizes[] = {0, 1, 4097, LOAD_FILE_MAX};
+	size_t len;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "guest", 5, 0), 5);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		assert_true(!sizes[i] || pwrite(fd, "!", 1, sizes[i] - 1) == 1);
+		unsigned before = open_fds();
+		e = (struct err){0};
+		uint8_t *file = load_file(path, &len, &e);
+		assert_non_null(file);
+		assert_int_equal(len, sizes[i]);
+		assert_true(!len || file[len - 1] == '!');
+		assert_int_equal(open_fds(), before);
+		free(file);
+	}
+	assert_int_equal(ftruncate(fd, (off_t)LOAD_FILE_MAX + 1), 0);
+	no_file(path, "load");
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(only_regular_files_are_read, setup, teardown),
+	    cmocka_unit_test_setup_teardown(files_are_read_whole_up_to_the_limit, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
