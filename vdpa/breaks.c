@@ -16,7 +16,7 @@ const struct break_info break_table[BREAK_COUNT] = {
 		       "vmm/assemble.c: add_memory_broken()"},
     [BREAK_IGNORE_GROUP] = {"ignore-group", BREAK_IN_DEVICE,
 			    "the device translates every queue by ASID 1, then by ASID 0",
-			    "vdpa/vduse/: translate"},
+			    "vdpa/vduse/as.c: translate()"},
     [BREAK_PASSTHROUGH] = {"passthrough", BREAK_IN_VMM,
 			   "the CVQ's ring is the guest's own, in ASID 0, unshadowed",
 			   "vdpa/worker.c: pass_cvq_through()"},

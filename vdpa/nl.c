@@ -14,6 +14,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,14 @@ static void pause_ms(long ms)
 	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 
 	nanosleep(&t, NULL);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- netlink ---- */
@@ -231,8 +240,9 @@ static bool find_node(const char *name, char *path, size_t len)
 static int wait_node(const char *name, char *path, size_t len, struct err *e)
 {
 	struct stat st;
+	int64_t end = now_ms() + NODE_WAIT_MS;
 
-	for (int waited = 0; waited < NODE_WAIT_MS; waited += STEP_MS) {
+	while (now_ms() < end) {
 		if (find_node(name, path, len) && !stat(path, &st) && S_ISCHR(st.st_mode))
 			return 0;
 		pause_ms(STEP_MS);
@@ -279,8 +289,9 @@ int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struc
 static int wait_client(const char *name, struct err *e)
 {
 	char path[PATH_LEN] = "";
+	int64_t end = now_ms() + NL_CLIENT_WAIT_MS;
 
-	for (int waited = 0; waited <= NL_CLIENT_WAIT_MS; waited += STEP_MS) {
+	while (now_ms() < end) {
 		if (!find_node(name, path, sizeof(path)))
 			return 0;
 		int fd = open(path, O_RDWR | O_CLOEXEC);
