@@ -2,6 +2,8 @@
 /* The table of breaks; see breaks.h. It must never be consulted to turn a break on by itself. */
 #include "breaks.h"
 
+#include "../virtio/check.h"
+
 #include <string.h>
 
 const struct break_info break_table[BREAK_COUNT] = {
@@ -20,11 +22,29 @@ const struct break_info break_table[BREAK_COUNT] = {
     [BREAK_PASSTHROUGH] = {"passthrough", BREAK_IN_VMM,
 			   "the CVQ's ring is the guest's own, in ASID 0, unshadowed",
 			   "vdpa/worker.c: pass_cvq_through()"},
+    [BREAK_DOUBLE_FETCH] = {"double-fetch", BREAK_IN_VMM,
+			    "a control command is copied from the guest again after it was judged",
+			    "vdpa/cvq.c: forward()"},
+    [BREAK_SKIP_CHECK] = {"skip-check", BREAK_IN_VMM,
+			  "one check on what the guest or the device says is left out: =NAME, or cvq-validate",
+			  "virtio/check.h: CHECK()"},
 };
+
+int break_check_of(const char *name)
+{
+	const char *own = break_table[BREAK_SKIP_CHECK].name;
+	size_t len = strlen(own);
+
+	if (strncmp(name, own, len) || (name[len] && name[len] != '='))
+		return CHECK_NONE;
+	return check_by_name(name[len] ? name + len + 1 : "cvq-validate");
+}
 
 int break_by_name(const char *name)
 {
 #if RINGFENCE_BREAKS
+	if (break_check_of(name) != CHECK_NONE)
+		return BREAK_SKIP_CHECK;
 	for (int i = 0; i < BREAK_COUNT; i++)
 		if (!strcmp(break_table[i].name, name))
 			return i;

@@ -16,6 +16,8 @@ enum break_id {
 	BREAK_MEMSLOT,	    /* C4: the CVQ's arena is a KVM memory slot */
 	BREAK_IGNORE_GROUP, /* C5: the daemon translates every queue by every ASID */
 	BREAK_PASSTHROUGH,  /* C8: the CVQ's ring is the guest's own, unshadowed */
+	BREAK_DOUBLE_FETCH, /* C7: a command is copied once more, after it was judged */
+	BREAK_SKIP_CHECK,   /* C10: one check of virtio/check.h is left out */
 	BREAK_COUNT,
 };
 
@@ -32,8 +34,15 @@ struct break_info {
 /** The table, indexed by enum break_id. */
 extern const struct break_info break_table[BREAK_COUNT];
 
-/** The id of the break of that name, or -1. With RINGFENCE_BREAKS=OFF always -1. */
+/**
+ * The id of the break of that name, or -1. With RINGFENCE_BREAKS=OFF always -1.
+ * BREAK_SKIP_CHECK has a name for each check beside its own: "skip-check=NAME". Which one is left out is no part of a
+ * set of breaks: who turns it on hands break_check_of() to check_leave_out().
+ */
 int break_by_name(const char *name);
+
+/** The check (enum check_id) that the break of that name leaves out, or CHECK_NONE; "skip-check" alone: cvq-validate. */
+int break_check_of(const char *name);
 
 /** A set of breaks is a bit mask of 1 << enum break_id; 0 is the isolated configuration. */
 static inline bool broken(uint32_t set, enum break_id id)

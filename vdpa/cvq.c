@@ -10,6 +10,9 @@
  */
 #include "cvq.h"
 
+#include "../virtio/check.h"
+#include "breaks.h"
+
 #include <errno.h>
 #include <linux/virtio_net.h>
 
@@ -31,7 +34,7 @@ static unsigned complete(struct cvq *c, uint8_t ack)
 	uint32_t written = 0;
 
 	c->in_flight = false;
-	if (c->chain.writable_len > 0 && !queue_write(&c->chain, c->mem, &ack, 1))
+	if (!queue_write(&c->chain, c->mem, &ack, 1)) /* not if there is no room for it */
 		written = 1;
 	if (queue_push(&c->guest, c->mem, c->chain.head, written))
 		return CVQ_GUEST_BROKE;
@@ -43,9 +46,11 @@ static unsigned forward(struct cvq *c)
 {
 	int64_t n = queue_read(&c->chain, c->mem, c->command, sizeof(c->command)); /* UNTRUSTED: guest */
 
-	if (n < 0 || c->dead || c->chain.writable_len == 0 ||
-	    ctrl_validate(c->features, c->command, (size_t)n))
+	if (n < 0 || CHECK(CVQ_DEAD, c->dead) || CHECK(CVQ_ACK_ROOM, c->chain.writable_len == 0) ||
+	    CHECK(CVQ_VALIDATE, ctrl_validate(c->features, c->command, (size_t)n) != 0))
 		return complete(c, VIRTIO_NET_ERR);
+	if (broken(c->breaks, BREAK_DOUBLE_FETCH))
+		(void)queue_read(&c->chain, c->mem, c->command, sizeof(c->command));
 	c->len = (size_t)n;
 	c->in_flight = true;
 	svq_submit(&c->shadow, c->command, c->len);
@@ -56,8 +61,8 @@ unsigned cvq_guest_kick(struct cvq *c)
 {
 	unsigned todo = 0;
 
-	for (unsigned n = 0; !c->in_flight; n++) {
-		if (n == c->guest.num)
+	for (unsigned n = 0; !CHECK(CVQ_ONE, c->in_flight); n++) {
+		if (CHECK(CVQ_SHARE, n == c->guest.num))
 			return todo | CVQ_MORE;
 		int ret = queue_pop(&c->guest, c->mem, &c->chain);
 		if (ret == 0)
@@ -76,16 +81,16 @@ unsigned cvq_device_call(struct cvq *c)
 {
 	uint8_t ack;
 
-	if (c->dead)
+	if (CHECK(CVQ_LATE, c->dead))
 		return 0;
 	int ret = svq_poll(&c->shadow, &ack); /* UNTRUSTED: device */
 	if (ret == 0)
 		return 0;
 	if (ret < 0) {
 		c->dead = true;
-		return CVQ_DEVICE_BROKE | (c->in_flight ? complete(c, VIRTIO_NET_ERR) : 0u);
+		return CVQ_DEVICE_BROKE | (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : complete(c, VIRTIO_NET_ERR));
 	}
-	if (ack == VIRTIO_NET_OK)
+	if (!CHECK(CVQ_COMMIT, ack != VIRTIO_NET_OK))
 		ctrl_commit(&c->state, c->command, c->len);
 	return complete(c, ack) | cvq_guest_kick(c);
 }

@@ -20,6 +20,7 @@ struct cvq {
 	struct queue guest; /* the guest's ring */
 	struct svq shadow;  /* ours */
 	uint64_t features;
+	uint32_t breaks; /* set of enum break_id; 0, which cvq_start() leaves, is isolated */
 	struct ctrl_state state; /* what the device has acknowledged */
 
 	bool in_flight; /* @chain waits for the device */

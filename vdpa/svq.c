@@ -7,6 +7,7 @@
  */
 #include "svq.h"
 
+#include "../virtio/check.h"
 #include "../virtio/ctrl.h"
 
 #include <assert.h>
@@ -96,14 +97,16 @@ int svq_poll(struct svq *s, uint8_t *ack)
 
 	if (idx == s->used_idx)
 		return 0;
-	if (s->avail_idx == s->used_idx || idx != (uint16_t)(s->used_idx + 1))
+	if (CHECK(SVQ_UNASKED, s->avail_idx == s->used_idx) ||
+	    CHECK(SVQ_INDEX, idx != (uint16_t)(s->used_idx + 1)))
 		return -EPROTO;
 
 	const volatile struct vring_used_elem *elem = &used->ring[s->used_idx % SVQ_NUM];
 	uint32_t id = le32toh(elem->id), len = le32toh(elem->len);
 	uint8_t answer = *(const volatile uint8_t *)(s->arena->writable + ACK_AT);
 
-	if (id != 0 || len != 1 || (answer != VIRTIO_NET_OK && answer != VIRTIO_NET_ERR))
+	if (CHECK(SVQ_ID, id != 0) || CHECK(SVQ_LEN, len != 1) ||
+	    CHECK(SVQ_ACK, answer != VIRTIO_NET_OK && answer != VIRTIO_NET_ERR))
 		return -EPROTO;
 	s->used_idx = idx;
 	*ack = answer;

@@ -102,6 +102,7 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 
 	if (ret)
 		return ret;
+	d->cvq.breaks = d->cfg.breaks;
 	*out = (struct attach_queue){true,
 				     SVQ_NUM,
 				     svq_desc(&d->cvq.shadow),

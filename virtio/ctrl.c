@@ -2,6 +2,8 @@
 /* virtio-net control commands and the state they leave; see ctrl.h. No I/O, no guest memory. */
 #include "ctrl.h"
 
+#include "check.h"
+
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <string.h>
@@ -33,16 +35,20 @@ void ctrl_reset(struct ctrl_state *s, uint64_t features)
 
 int ctrl_validate(uint64_t features, const uint8_t *cmd, size_t len)
 {
-	if (len > CTRL_COMMAND_MAX)
+	if (CHECK(CTRL_LONG, len > CTRL_COMMAND_MAX))
 		return -E2BIG;
-	if (len < HEADER)
+	if (CHECK(CTRL_SHORT, len < HEADER))
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		const struct command *c = &commands[i];
-		if (c->class == cmd[0] && c->code == cmd[1])
-			return negotiated(features, c->feature) && len == HEADER + c->data_len ? 0 : -EINVAL;
+		if (c->class != cmd[0] || c->code != cmd[1])
+			continue;
+		if (CHECK(CTRL_FEATURE, !negotiated(features, c->feature)) ||
+		    CHECK(CTRL_LENGTH, len != HEADER + c->data_len))
+			return -EINVAL;
+		return 0;
 	}
-	return -EINVAL;
+	return CHECK(CTRL_UNKNOWN, true) ? -EINVAL : 0;
 }
 
 void ctrl_commit(struct ctrl_state *s, const uint8_t *cmd, size_t len)

@@ -2,20 +2,23 @@
 /* Guest memory by address and length only; see gmem.h. Never hands a pointer out. */
 #include "gmem.h"
 
+#include "check.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 int gmem_add(struct gmem *m, gpa_t start, uint64_t size, void *host)
 {
-	if (size == 0 || start.v + size - 1 < start.v)
+	if (CHECK(GMEM_ADD_EMPTY, size == 0) || CHECK(GMEM_ADD_WRAP, start.v + size - 1 < start.v))
 		return -EINVAL;
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct gmem_region *r = &m->region[i];
-		if (start.v <= r->start.v + r->size - 1 && r->start.v <= start.v + size - 1)
+		if (CHECK(GMEM_ADD_OVERLAP,
+			  start.v <= r->start.v + r->size - 1 && r->start.v <= start.v + size - 1))
 			return -EINVAL;
 	}
-	if (m->count == GMEM_REGIONS)
+	if (CHECK(GMEM_ADD_FULL, m->count == GMEM_REGIONS))
 		return -ENOSPC;
 	m->region[m->count++] = (struct gmem_region){start, size, host};
 	return 0;
@@ -26,9 +29,11 @@ static uint8_t *resolve(const struct gmem *m, gpa_t at, uint64_t len)
 {
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct gmem_region *r = &m->region[i];
+		/* Below its start this wraps to more than its size, for no region reaches past 2^64. */
 		uint64_t offset = at.v - r->start.v;
-		if (at.v >= r->start.v && offset < r->size && len <= r->size - offset)
-			return r->host + offset;
+		if (CHECK(GMEM_START, offset >= r->size) || CHECK(GMEM_END, len > r->size - offset))
+			continue;
+		return r->host + offset;
 	}
 	return NULL;
 }
@@ -62,7 +67,7 @@ int gmem_load16(const struct gmem *m, gpa_t at, uint16_t *v)
 {
 	const uint8_t *host = resolve(m, at, sizeof(*v));
 
-	if (at.v & 1)
+	if (CHECK(GMEM_ODD, at.v & 1))
 		return -EINVAL;
 	if (!host)
 		return -EFAULT;
@@ -74,7 +79,7 @@ int gmem_store16(const struct gmem *m, gpa_t at, uint16_t v)
 {
 	uint8_t *host = resolve(m, at, sizeof(v));
 
-	if (at.v & 1)
+	if (CHECK(GMEM_ODD, at.v & 1))
 		return -EINVAL;
 	if (!host)
 		return -EFAULT;

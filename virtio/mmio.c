@@ -6,6 +6,8 @@
  */
 #include "mmio.h"
 
+#include "check.h"
+
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <string.h>
@@ -32,15 +34,15 @@ void mmio_init(struct mmio *m, uint32_t device_id, uint64_t offered, unsigned qu
 	       const void *config, size_t config_len)
 {
 	*m = (struct mmio){.device_id = device_id, .offered = offered, .queue_max = queue_max};
-	m->queues = queues < MMIO_QUEUES_MAX ? queues : MMIO_QUEUES_MAX;
-	m->config_len = config_len < MMIO_CONFIG_MAX ? config_len : MMIO_CONFIG_MAX;
+	m->queues = CHECK(MMIO_INIT_QUEUES, queues > MMIO_QUEUES_MAX) ? MMIO_QUEUES_MAX : queues;
+	m->config_len = CHECK(MMIO_INIT_CONFIG, config_len > MMIO_CONFIG_MAX) ? MMIO_CONFIG_MAX : config_len;
 	memcpy(m->config, config, m->config_len);
 }
 
 /* The queue QueueSel names, or NULL. UNTRUSTED: guest */
 static struct mmio_queue *selected(struct mmio *m)
 {
-	return m->queue_sel < m->queues ? &m->queue[m->queue_sel] : NULL;
+	return CHECK(MMIO_QUEUE_SEL, m->queue_sel >= m->queues) ? NULL : &m->queue[m->queue_sel];
 }
 
 static uint32_t half(uint64_t v, uint32_t sel)
@@ -50,9 +52,11 @@ static uint32_t half(uint64_t v, uint32_t sel)
 
 static void set_half(uint64_t *v, uint32_t sel, uint32_t value)
 {
+	if (CHECK(MMIO_WORD_SEL, sel > 1))
+		return;
 	if (sel == 0)
 		*v = (*v & ~0xffffffffull) | value;
-	else if (sel == 1)
+	else
 		*v = (*v & 0xffffffffull) | (uint64_t)value << 32;
 }
 
@@ -60,8 +64,9 @@ static uint64_t read_config(const struct mmio *m, uint64_t offset, unsigned len)
 {
 	uint64_t v = 0;
 
-	if ((len != 1 && len != 2 && len != 4 && len != 8) || offset > m->config_len ||
-	    len > m->config_len - offset)
+	if (CHECK(MMIO_CONFIG_WIDTH, len != 1 && len != 2 && len != 4 && len != 8) ||
+	    CHECK(MMIO_CONFIG_START, offset > m->config_len) ||
+	    CHECK(MMIO_CONFIG_END, len > m->config_len - offset))
 		return 0;
 	memcpy(&v, m->config + offset, len);
 	return v;
@@ -73,9 +78,9 @@ uint64_t mmio_read(struct mmio *m, uint64_t offset, unsigned len)
 
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		return read_config(m, offset - VIRTIO_MMIO_CONFIG, len);
-	if (len != 4 || offset % 4)
+	if (CHECK(MMIO_READ_WIDTH, len != 4))
 		return 0;
-	switch (offset) {
+	switch (offset) { /* at an offset that is not aligned there is no register */
 	case VIRTIO_MMIO_MAGIC_VALUE:
 		return MAGIC;
 	case VIRTIO_MMIO_VERSION:
@@ -117,13 +122,17 @@ static enum mmio_action write_status(struct mmio *m, uint32_t value)
 		reset(m);
 		return MMIO_RESET;
 	}
-	uint32_t added = value & DRIVER_STATUS & ~m->status;
+	uint32_t added = value & ~m->status;
 
+	if (CHECK(MMIO_STATUS_BITS, (added & DRIVER_STATUS) != added))
+		added &= DRIVER_STATUS;
 	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	    ((m->driver & ~m->offered) || !(m->driver & 1ull << VIRTIO_F_VERSION_1) ||
-	     !((m->status | added) & VIRTIO_CONFIG_S_DRIVER)))
+	    (CHECK(MMIO_OK_OFFERED, m->driver & ~m->offered) ||
+	     CHECK(MMIO_OK_VERSION, !(m->driver & 1ull << VIRTIO_F_VERSION_1)) ||
+	     CHECK(MMIO_OK_DRIVER, !((m->status | added) & VIRTIO_CONFIG_S_DRIVER))))
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
-	if ((added & VIRTIO_CONFIG_S_DRIVER_OK) && !(m->status & VIRTIO_CONFIG_S_FEATURES_OK))
+	if ((added & VIRTIO_CONFIG_S_DRIVER_OK) &&
+	    CHECK(MMIO_OK_FIRST, !(m->status & VIRTIO_CONFIG_S_FEATURES_OK)))
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
 	m->status |= added;
 	return added & VIRTIO_CONFIG_S_DRIVER_OK ? MMIO_START : MMIO_NOTHING;
@@ -134,17 +143,20 @@ static void write_queue(struct mmio *m, uint64_t offset, uint32_t value)
 {
 	struct mmio_queue *q = selected(m);
 
-	if (!q || !(m->status & VIRTIO_CONFIG_S_FEATURES_OK) || (m->status & VIRTIO_CONFIG_S_DRIVER_OK))
+	if (!q || CHECK(MMIO_QUEUE_EARLY, !(m->status & VIRTIO_CONFIG_S_FEATURES_OK)) ||
+	    CHECK(MMIO_QUEUE_LIVE, m->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	if (offset == VIRTIO_MMIO_QUEUE_READY) {
-		q->ready = (value & 1) && q->num;
+		q->ready = (value & 1) && !CHECK(MMIO_READY_NUM, q->num == 0);
 		return;
 	}
-	if (q->ready)
+	if (CHECK(MMIO_QUEUE_READY, q->ready))
 		return;
 	switch (offset) {
 	case VIRTIO_MMIO_QUEUE_NUM:
-		q->num = value && value <= m->queue_max && !(value & (value - 1)) ? value : 0;
+		q->num = value; /* 0 is no size, and what another refusal leaves */
+		if (CHECK(MMIO_NUM_MAX, value > m->queue_max) || CHECK(MMIO_NUM_POWER, value & (value - 1)))
+			q->num = 0;
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
 	case VIRTIO_MMIO_QUEUE_DESC_HIGH:
@@ -165,8 +177,10 @@ static void write_queue(struct mmio *m, uint64_t offset, uint32_t value)
 
 static void write_features(struct mmio *m, uint32_t value)
 {
-	if ((m->status & VIRTIO_CONFIG_S_DRIVER) && !(m->status & VIRTIO_CONFIG_S_FEATURES_OK))
-		set_half(&m->driver, m->driver_sel, value);
+	if (CHECK(MMIO_FEATURES_EARLY, !(m->status & VIRTIO_CONFIG_S_DRIVER)) ||
+	    CHECK(MMIO_FEATURES_LATE, m->status & VIRTIO_CONFIG_S_FEATURES_OK))
+		return;
+	set_half(&m->driver, m->driver_sel, value);
 }
 
 struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uint64_t value)
@@ -175,7 +189,7 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
 	uint32_t v = (uint32_t)value;
 
 	/* The config space of the devices behind this is read-only, so offsets past it end here too. */
-	if (len != 4 || offset % 4)
+	if (CHECK(MMIO_WRITE_WIDTH, len != 4))
 		return result;
 	switch (offset) {
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
@@ -191,8 +205,10 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
 		m->queue_sel = v;
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
-		if (v < m->queues && (m->status & VIRTIO_CONFIG_S_DRIVER_OK))
-			result = (struct mmio_result){MMIO_NOTIFY, v};
+		if (CHECK(MMIO_NOTIFY_QUEUE, v >= m->queues) ||
+		    CHECK(MMIO_NOTIFY_EARLY, !(m->status & VIRTIO_CONFIG_S_DRIVER_OK)))
+			break;
+		result = (struct mmio_result){MMIO_NOTIFY, v};
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
 		if (v & VIRTIO_MMIO_INT_CONFIG)

@@ -8,19 +8,27 @@
  */
 #include "queue.h"
 
+#include "check.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <linux/virtio_ring.h>
 
 int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, gpa_t avail, gpa_t used)
 {
-	if (num == 0 || num > QUEUE_NUM_MAX || (num & (num - 1)))
+	uint64_t desc_size = sizeof(struct vring_desc) * num;
+	uint64_t avail_size = sizeof(struct vring_avail) + 2 * (num + 1ull);
+	uint64_t used_size = sizeof(struct vring_used) + sizeof(struct vring_used_elem) * num + 2;
+
+	if (CHECK(QUEUE_NUM_ZERO, num == 0) || CHECK(QUEUE_NUM_MAX, num > QUEUE_NUM_MAX) ||
+	    CHECK(QUEUE_NUM_POWER, num & (num - 1)))
 		return -EINVAL;
-	if (desc.v % 16 || avail.v % 2 || used.v % 4)
+	if (CHECK(QUEUE_DESC_ALIGN, desc.v % 16) || CHECK(QUEUE_AVAIL_ALIGN, avail.v % 2) ||
+	    CHECK(QUEUE_USED_ALIGN, used.v % 4))
 		return -EINVAL;
-	if (!gmem_contains(m, desc, sizeof(struct vring_desc) * num) ||
-	    !gmem_contains(m, avail, sizeof(struct vring_avail) + 2 * (num + 1ull)) ||
-	    !gmem_contains(m, used, sizeof(struct vring_used) + sizeof(struct vring_used_elem) * num + 2))
+	if (CHECK(QUEUE_DESC_RAM, !gmem_contains(m, desc, desc_size)) ||
+	    CHECK(QUEUE_AVAIL_RAM, !gmem_contains(m, avail, avail_size)) ||
+	    CHECK(QUEUE_USED_RAM, !gmem_contains(m, used, used_size)))
 		return -EFAULT;
 	*q = (struct queue){.num = (uint16_t)num, .desc = desc, .avail = avail, .used = used};
 	return 0;
@@ -32,18 +40,19 @@ static int add_segment(struct queue_chain *c, const struct gmem *m, const struct
 	uint16_t flags = le16toh(d->flags);
 	struct queue_seg seg = {gpa(le64toh(d->addr)), le32toh(d->len)};
 
-	if (c->readable + c->writable == QUEUE_CHAIN_MAX || (flags & VRING_DESC_F_INDIRECT) ||
-	    !gmem_contains(m, seg.addr, seg.len))
+	if (CHECK(CHAIN_MAX, c->readable + c->writable == QUEUE_CHAIN_MAX) ||
+	    CHECK(CHAIN_INDIRECT, flags & VRING_DESC_F_INDIRECT) ||
+	    CHECK(CHAIN_RAM, !gmem_contains(m, seg.addr, seg.len)))
 		return -EBADMSG;
 	c->seg[c->readable + c->writable] = seg;
 	if (flags & VRING_DESC_F_WRITE) {
 		c->writable++;
 		c->writable_len += seg.len;
-	} else if (c->writable == 0) {
+	} else if (CHECK(CHAIN_ORDER, c->writable != 0)) {
+		return -EBADMSG; /* section 2.7.4.2: readable descriptors come first */
+	} else {
 		c->readable++;
 		c->readable_len += seg.len;
-	} else {
-		return -EBADMSG; /* section 2.7.4.2: readable descriptors come first */
 	}
 	return 0;
 }
@@ -52,9 +61,9 @@ static int follow(const struct queue *q, const struct gmem *m, struct queue_chai
 {
 	uint16_t i = c->head;
 
-	for (unsigned n = 0; n < q->num; n++) {
+	for (unsigned n = 0; !CHECK(CHAIN_LOOP, n == q->num); n++) {
 		struct vring_desc d;
-		if (i >= q->num || gmem_read(m, gpa(q->desc.v + sizeof(d) * i), &d, sizeof(d)) ||
+		if (CHECK(CHAIN_NEXT, i >= q->num) || gmem_read(m, gpa(q->desc.v + sizeof(d) * i), &d, sizeof(d)) ||
 		    add_segment(c, m, &d))
 			return -EBADMSG;
 		if (!(le16toh(d.flags) & VRING_DESC_F_NEXT))
@@ -74,12 +83,12 @@ int queue_pop(struct queue *q, const struct gmem *m, struct queue_chain *c)
 	uint16_t pending = (uint16_t)(avail_idx - q->last_avail);
 	if (pending == 0)
 		return 0;
-	if (pending > q->num)
+	if (CHECK(QUEUE_AHEAD, pending > q->num))
 		return -EPROTO;
 	ret = gmem_load16(m, gpa(q->avail.v + 4 + 2ull * (q->last_avail % q->num)), &head);
 	if (ret)
 		return ret;
-	if (head >= q->num)
+	if (CHECK(QUEUE_HEAD, head >= q->num))
 		return -EPROTO;
 	q->last_avail++;
 	*c = (struct queue_chain){.head = head};
@@ -95,7 +104,7 @@ int64_t queue_read(const struct queue_chain *c, const struct gmem *m, void *dst,
 	size_t done = 0;
 
 	for (unsigned i = 0; i < c->readable && done < len; i++) {
-		size_t n = c->seg[i].len < len - done ? c->seg[i].len : len - done;
+		size_t n = CHECK(QUEUE_READ_FIT, c->seg[i].len > len - done) ? len - done : c->seg[i].len;
 		if (gmem_read(m, c->seg[i].addr, out + done, n))
 			return -EFAULT;
 		done += n;
@@ -107,10 +116,10 @@ int queue_write(const struct queue_chain *c, const struct gmem *m, const void *s
 {
 	const uint8_t *in = src;
 
-	if (len > c->writable_len)
+	if (CHECK(QUEUE_WRITE_ROOM, len > c->writable_len))
 		return -E2BIG;
 	for (unsigned i = c->readable; i < c->readable + c->writable && len > 0; i++) {
-		size_t n = c->seg[i].len < len ? c->seg[i].len : len;
+		size_t n = CHECK(QUEUE_WRITE_FIT, c->seg[i].len > len) ? len : c->seg[i].len;
 		if (gmem_write(m, c->seg[i].addr, in, n))
 			return -EFAULT;
 		in += n;

@@ -6,6 +6,7 @@
 #include "load.h"
 
 #include "../guest/abi.h"
+#include "../virtio/check.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -42,7 +43,7 @@ static void *read_regular(int fd, const char *path, size_t *len, struct err *e)
 		err_set(e, ERR_INTERNAL, errno, "fstat", path, "try another file");
 		return NULL;
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size > LOAD_FILE_MAX) {
+	if (CHECK(LOAD_REGULAR, !S_ISREG(st.st_mode)) || CHECK(LOAD_SIZE, st.st_size > LOAD_FILE_MAX)) {
 		err_set(e, ERR_USAGE, 0, "load", path,
 			"the guest must be a regular file of at most %u MiB", LOAD_FILE_MAX >> 20);
 		return NULL;
@@ -89,35 +90,28 @@ static int bad(const struct image *im, const char *field, uint64_t value, const 
 		       (unsigned long long)value, rule);
 }
 
-/* Copy [offset, offset + len) of the file, or tell that it isn't all there. */
-static bool take(const struct image *im, uint64_t offset, void *dst, size_t len)
-{
-	if (offset > im->len || len > im->len - offset)
-		return false;
-	memcpy(dst, im->file + offset, len);
-	return true;
-}
-
 static int check_header(const struct image *im, const Elf64_Ehdr *h, uint16_t machine)
 {
-	if (memcmp(h->e_ident, ELFMAG, SELFMAG))
+	if (CHECK(LOAD_MAGIC, memcmp(h->e_ident, ELFMAG, SELFMAG)))
 		return bad(im, "e_ident", h->e_ident[0], "not an ELF file");
-	if (h->e_ident[EI_CLASS] != ELFCLASS64)
+	if (CHECK(LOAD_CLASS, h->e_ident[EI_CLASS] != ELFCLASS64))
 		return bad(im, "e_ident[EI_CLASS]", h->e_ident[EI_CLASS], "needs a 64-bit ELF");
-	if (h->e_ident[EI_DATA] != ELFDATA2LSB)
+	if (CHECK(LOAD_ENDIAN, h->e_ident[EI_DATA] != ELFDATA2LSB))
 		return bad(im, "e_ident[EI_DATA]", h->e_ident[EI_DATA], "needs little-endian");
-	if (h->e_ident[EI_VERSION] != EV_CURRENT || h->e_version != EV_CURRENT)
+	if (CHECK(LOAD_IDENT_VERSION, h->e_ident[EI_VERSION] != EV_CURRENT) ||
+	    CHECK(LOAD_VERSION, h->e_version != EV_CURRENT))
 		return bad(im, "e_version", h->e_version, "needs version 1");
-	if (h->e_type != ET_EXEC)
+	if (CHECK(LOAD_TYPE, h->e_type != ET_EXEC))
 		return bad(im, "e_type", h->e_type,
 			   "needs an executable that is not position-independent");
-	if (h->e_machine != machine)
+	if (CHECK(LOAD_MACHINE, h->e_machine != machine))
 		return bad(im, "e_machine", h->e_machine, "built for another architecture");
-	if (h->e_phentsize != sizeof(Elf64_Phdr))
+	if (CHECK(LOAD_PHENTSIZE, h->e_phentsize != sizeof(Elf64_Phdr)))
 		return bad(im, "e_phentsize", h->e_phentsize, "needs 56");
-	if (h->e_phnum < 1 || h->e_phnum > PHDRS_MAX)
+	if (CHECK(LOAD_PHNUM_ZERO, h->e_phnum < 1) || CHECK(LOAD_PHNUM_MAX, h->e_phnum > PHDRS_MAX))
 		return bad(im, "e_phnum", h->e_phnum, "needs 1 to 64 program headers");
-	if (h->e_phoff > im->len || h->e_phnum * sizeof(Elf64_Phdr) > im->len - h->e_phoff)
+	if (CHECK(LOAD_PHOFF, h->e_phoff > im->len) ||
+	    CHECK(LOAD_PHDRS, h->e_phnum * sizeof(Elf64_Phdr) > im->len - h->e_phoff))
 		return bad(im, "e_phoff", h->e_phoff,
 			   "program headers lie past the end of the file");
 	return 0;
@@ -125,17 +119,18 @@ static int check_header(const struct image *im, const Elf64_Ehdr *h, uint16_t ma
 
 static int check_segment(const struct image *im, const Elf64_Phdr *p)
 {
-	if (p->p_filesz > p->p_memsz)
+	if (CHECK(LOAD_FILESZ, p->p_filesz > p->p_memsz))
 		return bad(im, "p_filesz", p->p_filesz, "larger than p_memsz");
-	if (p->p_offset > im->len || p->p_filesz > im->len - p->p_offset)
+	if (CHECK(LOAD_OFFSET, p->p_offset > im->len) ||
+	    CHECK(LOAD_BYTES, p->p_filesz > im->len - p->p_offset))
 		return bad(im, "p_offset", p->p_offset,
 			   "the segment lies past the end of the file");
-	if (p->p_paddr < GUEST_LOAD_MIN)
+	if (CHECK(LOAD_LOW, p->p_paddr < GUEST_LOAD_MIN))
 		return bad(im, "p_paddr", p->p_paddr, "guests are loaded at 1 MiB or above");
-	if (p->p_paddr < im->next)
+	if (CHECK(LOAD_ORDER, p->p_paddr < im->next))
 		return bad(im, "p_paddr", p->p_paddr,
 			   "segments overlap or are not in ascending order");
-	if (!gmem_contains(im->mem, gpa(p->p_paddr), p->p_memsz))
+	if (CHECK(LOAD_RAM, !gmem_contains(im->mem, gpa(p->p_paddr), p->p_memsz)))
 		return bad(im, "p_memsz", p->p_memsz, "the segment lies outside guest RAM");
 	return 0;
 }
@@ -179,20 +174,19 @@ int load_elf(const char *name, const void *file, size_t len, uint16_t machine,
 	struct image im = {.name = name, .file = file, .len = len, .mem = mem, .e = e};
 	Elf64_Ehdr h;
 
-	if (!take(&im, 0, &h, sizeof(h)))
+	if (CHECK(LOAD_HEADER, len < sizeof(h)))
 		return bad(&im, "file size", len, "too short for an ELF header");
+	memcpy(&h, file, sizeof(h));
 	int ret = check_header(&im, &h, machine);
 	im.entry = h.e_entry;
 	for (unsigned i = 0; !ret && i < h.e_phnum; i++) {
-		Elf64_Phdr p;
-		if (!take(&im, h.e_phoff + i * sizeof(p), &p, sizeof(p)))
-			return bad(&im, "e_phoff", h.e_phoff,
-				   "program headers lie past the end of the file");
+		Elf64_Phdr p; /* within the file, as check_header() has seen */
+		memcpy(&p, im.file + h.e_phoff + i * sizeof(p), sizeof(p));
 		ret = load_segment(&im, &p);
 	}
 	if (ret)
 		return ret;
-	if (!im.entry_found)
+	if (CHECK(LOAD_ENTRY, !im.entry_found))
 		return bad(&im, "e_entry", im.entry, "the entry lies in no loaded segment");
 	*entry = gpa(im.entry);
 	return 0;

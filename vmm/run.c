@@ -7,6 +7,7 @@
 #include "run.h"
 
 #include "../vdpa/breaks.h"
+#include "../virtio/check.h"
 #include "clock.h"
 #include "console.h"
 #include "guest_image.h"
@@ -190,6 +191,12 @@ static void shout_breaks(struct run *r)
 		snprintf(line, sizeof(line), "%s: %s", break_table[i].name, break_table[i].effect);
 		console_alarm(&r->log, "BREAK ", line);
 	}
+	if (r->opts.skip_check == CHECK_NONE)
+		return;
+	const struct check_info *check = &check_table[r->opts.skip_check];
+	snprintf(line, sizeof(line), "skip-check=%s: what refuses %s is left out", check->name,
+		 check->refuses);
+	console_alarm(&r->log, "BREAK ", line);
 }
 
 /* The machine's thread: its whole life. */
@@ -308,6 +315,7 @@ int run_main(int argc, char **argv)
 		ret = prepare(&r, &e);
 	if (!ret) {
 		shout_breaks(&r);
+		check_leave_out(r.opts.skip_check);
 		ret = supervise(&r, &e);
 	}
 	if (ret >= 0)

@@ -4,6 +4,7 @@
 
 #include "../guest/abi.h"
 #include "../vdpa/breaks.h"
+#include "../virtio/check.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -127,6 +128,8 @@ static int parse_break(struct run_opts *o, const char *arg, struct err *e)
 	if (break_table[id].side != BREAK_IN_VMM)
 		return bad(e, "--break", arg, "this one is the device's: ringfence device --break");
 	o->breaks |= 1u << id;
+	if (id == BREAK_SKIP_CHECK)
+		o->skip_check = break_check_of(arg); /* of several, the last */
 	return 0;
 }
 
@@ -275,6 +278,7 @@ int run_parse(struct run_opts *o, int argc, char **argv, struct err *e)
 	    .memory = 32ull << 20,
 	    .placement = PLACE_HOLE,
 	    .scan_stride = 1ull << 20,
+	    .skip_check = CHECK_NONE,
 	    .monitor_fd = -1,
 	    .timeout_ms = 20000,
 	};

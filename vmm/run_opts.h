@@ -26,6 +26,7 @@ struct run_opts {
 	bool has_key, has_magic; /* else the caller draws random ones */
 	bool private_cvq;
 	uint32_t breaks;
+	int skip_check; /* enum check_id that is left out, or CHECK_NONE */
 	int monitor_fd; /* -1: none */
 	unsigned timeout_ms;
 	bool verbose, quiet;

@@ -42,12 +42,12 @@ struct fake_vduse {
 	unsigned asked; /* GET_FD and GET_FD2 */
 	struct vduse_iotlb_entry_v2 ask;
 	bool created, destroyed;
-	struct vduse_dev_config made;
 	uint8_t config[256]; /* as CREATE_DEV and SET_CONFIG left it */
 	struct vduse_vq_config setup[FAKE_QUEUES];
 	int kick_fd[FAKE_QUEUES];
 	unsigned irqs[FAKE_QUEUES];
-	int peer; /* the kernel's end of the messages, or -1 */
+	int peer;		      /* the kernel's end of the messages, or -1 */
+	struct vduse_dev_config made; /* but for its config; last, as it ends with an open array */
 };
 
 extern struct fake_vduse fake_vduse;

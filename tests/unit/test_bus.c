@@ -100,6 +100,9 @@ static void there_is_room_for_so_many(void **state)
 	assert_int_equal(add(&b, BUS_DEVICES, 1, &low), -ENOSPC);
 	assert_int_equal(add(&b, 0, 1, &low), -EINVAL);
 	assert_int_equal(b.count, BUS_DEVICES);
+	uint64_t v = 0;
+	bus_access(&b, gpa(BUS_DEVICES), 1, false, &v); /* none of all */
+	assert_int_equal(v, ~0ull);
 }
 
 static bool holds(uint64_t start, uint64_t size, uint64_t at, unsigned len)

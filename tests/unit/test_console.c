@@ -3,15 +3,48 @@
 #include "../../vmm/console.h"
 #include "test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct console c;
 static int fd;
 static char out[1 << 20];
+
+/*
+ * In place of the C library's: an output that takes a few bytes at a time, is interrupted now and
+ * then, and takes nothing any more once it is full.
+ */
+#define SLOW_FD 1000
+static char slow[256];
+static size_t slow_used, slow_room;
+static unsigned slow_calls;
+static atomic_bool busy, overlapped;
+
+ssize_t write(int to, const void *bytes, size_t len)
+{
+	if (to != SLOW_FD) {
+		overlapped |= atomic_exchange(&busy, true);
+		sched_yield();
+		busy = false;
+		return syscall(SYS_write, to, bytes, len);
+	}
+	if (++slow_calls % 3 == 0) {
+		errno = EINTR;
+		return -1;
+	}
+	size_t n = len < 7 ? len : 7;
+	n = n < slow_room - slow_used ? n : slow_room - slow_used;
+	memcpy(slow + slow_used, bytes, n);
+	slow_used += n;
+	return (ssize_t)n;
+}
 
 static int setup(void **state)
 {
@@ -104,6 +137,28 @@ static void control_characters_become_dots(void **state)
 	}
 }
 
+static void the_first_character_counts_too(void **state)
+{
+	(void)state;
+	console_init(&c, fd, 10, false);
+	console_line(&c, "\033[", "\033]");
+	console_line(&c, "", "\r");
+	read_lines();
+	assert_string_equal(out, ".[.]\n.\n");
+}
+
+static void a_slow_output_gets_all_of_it(void **state)
+{
+	(void)state;
+	slow_room = 60;
+	console_init(&c, SLOW_FD, 10, false);
+	console_line(&c, "prefix: ", "a line of some length");
+	assert_string_equal(slow, "prefix: a line of some length\n");
+	console_line(&c, "prefix: ", "a line that has no room left"); /* and no endless wait */
+	assert_int_equal(slow_used, 60);
+	assert_int_equal(strncmp(slow + 30, "prefix: a line that has no room left", 30), 0);
+}
+
 static void long_lines_are_cut(void **state)
 {
 	static char text[5000];
@@ -170,11 +225,16 @@ static void lines_of_two_threads_do_not_mix(void **state)
 	console_init(&c, fd, 901, false);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, print_many, NULL), 0);
+	for (unsigned i = 0; i < 100; i++)
+		console_last(&c, "0123456789", "0123456789");
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
-	assert_int_equal(read_lines(), 901);
-	for (unsigned i = 0; i < 900; i++)
-		assert_memory_equal(out + i * 21, "01234567890123456789\n", 21);
+	assert_int_equal(read_lines(), 1001);
+	unsigned whole = 0;
+	for (const char *p = out; (p = strstr(p, "01234567890123456789\n")); p += 21)
+		whole++;
+	assert_int_equal(whole, 1000);
+	assert_false(overlapped);
 }
 
 int main(void)
@@ -185,6 +245,8 @@ int main(void)
 	    TEST(a_flood_ends_with_a_word),
 	    TEST(the_last_word_is_not_drowned),
 	    TEST(control_characters_become_dots),
+	    TEST(the_first_character_counts_too),
+	    TEST(a_slow_output_gets_all_of_it),
 	    TEST(long_lines_are_cut),
 	    TEST(alarms_are_red_where_there_is_colour),
 	    TEST(an_output_that_is_gone_harms_nobody),

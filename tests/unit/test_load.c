@@ -350,6 +350,7 @@ static void every_truncation_is_refused(void **state)
 	for (size_t len = 0; len < sizeof(im); len++) {
 		assert_true(load(&im, len) < 0);
 		assert_int_equal(e.kind, ERR_USAGE);
+		assert_int_equal(len < sizeof(im.h), strstr(e.text, "file size") != NULL);
 	}
 }
 

@@ -3,13 +3,36 @@
 #include "../../vmm/load.h"
 #include "test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct err e;
 static char dir[] = "/tmp/ringfence-test-XXXXXX", path[64];
+
+/*
+ * In place of the C library's: at most so much at a time, interrupted now and then, or failing
+ * after a while.
+ */
+static size_t at_most = SIZE_MAX;
+static unsigned reads, fail_after;
+static int grows = -1; /* this file does, while it is read */
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	if (at_most == SIZE_MAX)
+		return syscall(SYS_read, fd, buf, len);
+	if (++reads == fail_after || reads % 3 == 0) {
+		errno = reads == fail_after ? EIO : EINTR;
+		return -1;
+	}
+	if (grows >= 0)
+		assert_int_equal(pwrite(grows, "more, and more", 14, 28), 14);
+	return syscall(SYS_read, fd, buf, len < at_most ? len : at_most);
+}
 
 static unsigned open_fds(void)
 {
@@ -47,6 +70,7 @@ static void no_file(const char *file, const char *call)
 	assert_int_equal(e.kind, ERR_USAGE);
 	assert_non_null(strstr(e.text, call));
 	assert_non_null(strstr(e.text, file));
+	assert_int_equal(e.code, strcmp(call, "open") ? 0 : ENOENT);
 	assert_int_equal(open_fds(), before);
 }
 
@@ -87,11 +111,42 @@ static void files_are_read_whole_up_to_the_limit(void **state)
 	close(fd);
 }
 
+static void reading_goes_on_till_the_end(void **state)
+{
+	int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	const char text[] = "a file that comes in pieces";
+	size_t len;
+
+	(void)state;
+	assert_int_equal(write(fd, text, sizeof(text)), sizeof(text));
+	assert_int_equal(sizeof(text), 28);
+	at_most = 5;
+	grows = fd; /* what was not there at first does not count */
+	e = (struct err){0};
+	char *file = load_file(path, &len, &e);
+	assert_non_null(file);
+	assert_int_equal(len, sizeof(text));
+	assert_string_equal(file, text);
+	free(file);
+
+	grows = -1;
+	unsigned before = open_fds();
+	reads = 0;
+	fail_after = 4;
+	assert_null(load_file(path, &len, &e));
+	at_most = SIZE_MAX;
+	assert_int_equal(e.kind, ERR_INTERNAL);
+	assert_non_null(strstr(e.text, "EIO"));
+	assert_int_equal(open_fds(), before);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(only_regular_files_are_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(files_are_read_whole_up_to_the_limit, setup, teardown),
+	    cmocka_unit_test_setup_teardown(reading_goes_on_till_the_end, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

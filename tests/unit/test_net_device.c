@@ -245,6 +245,11 @@ static void commands_are_carried_out(void **state)
 	assert_int_equal(control("\1\1\2\3\4\5\6\7", 8), VIRTIO_NET_OK);
 	config_mac_is("\2\3\4\5\6\7");
 	called(NET_CVQ, 0);
+	assert_int_equal(control("\1\1" CLIENT_MAC, 8), VIRTIO_NET_OK); /* and back */
+	config_mac_is(CLIENT_MAC);
+	assert_int_equal(control("\1\1\0\0\0\0\0\0", 8), VIRTIO_NET_OK);
+	config_mac_is("\0\0\0\0\0\0");
+	assert_int_equal(control("\1\1\2\3\4\5\6\7", 8), VIRTIO_NET_OK);
 	assert_int_equal(control("\0\0\1", 3), VIRTIO_NET_OK);
 	assert_int_equal(control("\0\0\2", 3), VIRTIO_NET_ERR);
 	assert_int_equal(control("\0\2\1", 3), VIRTIO_NET_ERR); /* RX_EXTRA is not offered */
@@ -349,6 +354,65 @@ static void a_ring_elsewhere_stops_that_queue_only(void **state)
 	assert_int_equal(control("\1\1\2\3\4\5\6\7", 8), VIRTIO_NET_OK);
 	assert_int_equal(ring_used(&c.ring[NET_TX])->idx, 0);
 	assert_int_equal(client_state(NET_TX), 0); /* the chain was not taken */
+}
+
+static void a_ring_gone_wrong_sends_nothing_more(void **state)
+{
+	(void)state;
+	give_buffer(0x1000);
+	give_buffer(0x1000);
+	send_frame(64, 'a');
+	came_back(1, 64, 'a');
+	ring_avail(&c.ring[NET_TX])->idx = 100;
+	client_kick(NET_TX);
+	assert_int_equal(control("\0\0\1", 3), VIRTIO_NET_OK);
+	client_used(&c, NET_RX, 1);
+	client_used(&c, NET_TX, 1);
+}
+
+/* Bad ones among them do not end it. */
+static void one_kick_may_stand_for_many(void **state)
+{
+	struct guest_ring *tx = &c.ring[NET_TX], *cvq = &c.ring[NET_CVQ];
+
+	(void)state;
+	for (unsigned i = 0; i < RING_NUM; i++) {
+		bool bad = i == 1 || i == 4;
+		ring_set(tx, i, client_base[NET_TX] + OUT, bad ? 0 : 100, 0, 0);
+		ring_set(cvq, i, client_base[NET_CVQ] + IN, 1,
+			 i == 2 || bad ? 0 : VRING_DESC_F_WRITE, 0);
+		if (i == 4)
+			ring_set(cvq, i, client_base[NET_CVQ] + IN, 0, 0, 0);
+		ring_offer(tx, i);
+		ring_offer(cvq, i);
+	}
+	client_kick(NET_CVQ);
+	client_used(&c, NET_CVQ, RING_NUM);
+	client_kick(NET_TX);
+	client_used(&c, NET_TX, RING_NUM);
+}
+
+/* Whatever it was busy with last: it sleeps now. */
+static void an_idle_device_takes_no_time(void **state)
+{
+	struct timespec from, to;
+
+	(void)state;
+	send_frame(64, 'a');
+	assert_int_equal(control("\0\0\1", 3), VIRTIO_NET_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		if (i == 1) /* a CVQ that is none */
+			client_start(CLIENT_FEATURES & ~CLIENT_CONTROL);
+		for (unsigned q = 0; q < NET_QUEUES; q++)
+			client_kick(q);
+		nanosleep(&(struct timespec){0, 20000000}, NULL);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+		nanosleep(&(struct timespec){0, 200000000}, NULL);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+		long us = (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
+		if (us > 10000)
+			fail_msg("%ld us of 200 ms", us);
+	}
 }
 
 /* A flood on TX does not keep a command waiting, nor the other way round. */
@@ -531,6 +595,9 @@ int main(void)
 	    TEST(an_answer_that_cannot_be_given_changes_nothing),
 	    TEST(no_queue_reaches_anothers_memory),
 	    TEST(a_ring_elsewhere_stops_that_queue_only),
+	    TEST(a_ring_gone_wrong_sends_nothing_more),
+	    TEST(one_kick_may_stand_for_many),
+	    TEST(an_idle_device_takes_no_time),
 	    TEST(a_busy_queue_holds_up_no_other),
 	    COLD(nothing_is_served_before_it_is_time),
 	    TEST(a_queue_that_is_not_ready_rests),

@@ -186,6 +186,7 @@ static void seconds_become_milliseconds(void **state)
 	    {"inf", 0},
 	    {"99999999999999999999999", 0},
 	    {"18446744073709551", 0},
+	    {"18446744073709552", 0}, /* 384 ms, if it wrapped */
 	    {"4294968", 0},
 	};
 	unsigned ms;

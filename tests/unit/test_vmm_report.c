@@ -9,6 +9,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define RAM 0x4000u
@@ -18,6 +20,7 @@ static struct gmem mem;
 static struct report_device dev;
 static struct report_record got; /* the last record that was passed on, ... */
 static unsigned records;	 /* ... and how many there were */
+static atomic_bool busy, overlapped;
 
 static const struct {
 	uint32_t type, len;
@@ -30,8 +33,11 @@ static const struct {
 static void on_record(void *ctx, const struct report_record *r)
 {
 	assert_ptr_equal(ctx, &records);
+	overlapped |= atomic_exchange(&busy, true);
 	got = *r;
 	records++;
+	sched_yield();
+	busy = false;
 }
 
 static int setup(void **state)
@@ -198,7 +204,7 @@ static void registers_answer_in_words(void **state)
 				       : offset == 4  ? 1
 				       : offset == 12 ? EINVAL
 						      : 0;
-			assert_int_equal(access_register(offset, len, false, 0), want);
+			assert_int_equal(access_register(offset, len, false, 0xdeadbeef), want);
 		}
 }
 
@@ -342,6 +348,7 @@ static void cpus_are_served_one_by_one(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
 	assert_int_equal(records, 4000);
+	assert_false(overlapped);
 }
 
 int main(void)

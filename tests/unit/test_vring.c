@@ -194,6 +194,14 @@ static void no_chain_is_longer_than_a_length_can_tell(void **state)
 	bad_chain(0, "length");
 	ring_set(&r, 0, BASE, ~0u, VRING_DESC_F_NEXT, 0);
 	bad_chain(0, "length");
+	ring_set(&r, 0, BASE, 0x80000000, VRING_DESC_F_NEXT, 1);
+	ring_set(&r, 1, BASE, 0x10, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 2);
+	ring_set(&r, 2, BASE, 0x7ffffff0, VRING_DESC_F_WRITE, 0);
+	bad_chain(0, "length");
+	ring_set(&r, 2, BASE, 0x7fffffef, VRING_DESC_F_WRITE, 0);
+	ring_offer(&r, 0);
+	assert_int_equal(pop(), 1);
+	assert_null(c.bad);
 }
 
 static void a_chain_may_be_as_long_as_the_largest_ring(void **state)

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The judge: what the virtio 1.3 specification, the ELF format and our own documented limits say of
+ * the bytes that a guest or a device hands over. Written from those texts. It must never include,
+ * call or share a table with what it judges: its only includes are libc's.
+ */
+#ifndef ISOLATION_ENUM_MODEL_H
+#define ISOLATION_ENUM_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Our limits, as the headers and the manual give them; the specification leaves them to a device.
+ */
+#define MODEL_RING_MAX 256     /* entries of a ring */
+#define MODEL_CHAIN_MAX 64     /* descriptors of a chain (section 2.7.4.1 allows a limit) */
+#define MODEL_COMMAND_MAX 4096 /* bytes of a control command */
+
+/* ---- guest memory (model_ram.c) ---- */
+
+struct model_part {
+	uint64_t start, size;
+	uint8_t *bytes;
+};
+
+struct model_ram {
+	unsigned parts;
+	struct model_part part[4];
+};
+
+/** Whether the @len bytes at @at all lie in one part; no bytes do where their address does. */
+bool model_in_ram(const struct model_ram *r, uint64_t at, uint64_t len);
+/** The byte at @at, which must be in RAM. */
+uint8_t *model_byte(const struct model_ram *r, uint64_t at);
+/** Whether a part of that size may be at @start beside the others. */
+bool model_part_fits(const struct model_ram *r, uint64_t start, uint64_t size);
+
+/* ---- a split virtqueue, section 2.7 (model_ring.c) ---- */
+
+struct model_ring {
+	uint32_t num;
+	uint64_t desc, avail, used;
+	uint16_t taken; /* available entries taken so far */
+	uint16_t given; /* used entries written so far */
+};
+
+struct model_buffer {
+	uint64_t at;
+	uint32_t len;
+};
+
+struct model_chain {
+	unsigned readable, writable; /* how many of the buffers, in that order */
+	uint64_t readable_len, writable_len;
+	struct model_buffer buffer[MODEL_CHAIN_MAX];
+};
+
+/** Whether a ring of that size at these addresses may be used at all. */
+bool model_ring_valid(const struct model_ram *r, uint64_t num, uint64_t desc, uint64_t avail,
+		      uint64_t used);
+
+/** The chain that begins at @head; false if it is none that a driver may make available. */
+bool model_chain(const struct model_ram *r, const struct model_ring *q, uint32_t head,
+		 struct model_chain *c);
+
+enum model_next {
+	MODEL_NOTHING, /* nothing is available */
+	MODEL_GOOD,    /* a chain that may be acted on */
+	MODEL_BAD,     /* a chain that may only be given back */
+	MODEL_BROKEN,  /* the ring contradicts itself */
+};
+
+/** What is to be taken next, and its head. */
+enum model_next model_next(const struct model_ram *r, const struct model_ring *q, uint32_t *head,
+			   struct model_chain *c);
+
+/** Write the used entry and index that give a chain back (section 2.7.8). */
+void model_give_back(const struct model_ram *r, struct model_ring *q, uint32_t head, uint32_t len);
+
+/** Whether the driver is to be notified (section 2.7.7.2, without EVENT_IDX). */
+bool model_notify(const struct model_ram *r, const struct model_ring *q);
+
+/* ---- network control commands, section 5.1.6.5 (model_ctrl.c) ---- */
+
+/** What of the device's configuration bounds a command. */
+struct model_net {
+	bool mac_table;	     /* it keeps one: MAC_TABLE_SET has no feature bit that would say so */
+	uint16_t max_pairs;  /* max_virtqueue_pairs */
+	uint16_t max_table;  /* rss_max_indirection_table_length */
+	uint8_t max_key;     /* rss_max_key_size */
+	uint32_t hash_types; /* supported_hash_types */
+};
+
+/** Whether a driver that negotiated @features may send this command. */
+bool model_command(uint64_t features, const struct model_net *net, const uint8_t *cmd, size_t len);
+
+/** What the commands that were acknowledged have set. */
+struct model_settings {
+	bool mac_set, promisc, allmulti;
+	uint8_t mac[6];
+};
+void model_settings_reset(struct model_settings *s, uint64_t features);
+void model_settings_apply(struct model_settings *s, const uint8_t *cmd, size_t len);
+
+/* ---- the shadow CVQ as a whole (model_cvq.c) ---- */
+
+/* What a step asks for, as vdpa/cvq.h documents it. */
+enum {
+	MODEL_KICK = 1,
+	MODEL_INTERRUPT = 2,
+	MODEL_MORE = 4,
+	MODEL_GUEST_BROKE = 8,
+	MODEL_DEVICE_BROKE = 16
+};
+
+struct model_cvq {
+	const struct model_ram *ram; /* written to, as a device writes: used ring and ack */
+	struct model_ring ring;
+	uint64_t features;
+	struct model_net net;
+	struct model_settings settings;
+	bool in_flight, dead;
+	uint32_t head;
+	struct model_chain chain;
+	uint8_t command[MODEL_COMMAND_MAX + 1]; /* in flight: what the device is to see */
+	size_t len;
+};
+
+unsigned model_cvq_kick(struct model_cvq *c);
+/** The device completed something: @good if with our id, one byte and OK or ERR, once, for what is
+ * in flight. */
+unsigned model_cvq_answer(struct model_cvq *c, bool good, uint8_t ack);
+unsigned model_cvq_timeout(struct model_cvq *c);
+
+/* ---- virtio-mmio, section 4.2.2 (model_mmio.c) ---- */
+
+struct model_mmio_queue {
+	uint32_t num;
+	bool ready;
+	uint64_t desc, driver, device;
+};
+
+struct model_mmio {
+	uint32_t device_id, max;
+	uint64_t offered, accepted;
+	uint32_t offered_sel, accepted_sel, queue_sel, status, generation;
+	bool config_changed;
+	unsigned queues;
+	struct model_mmio_queue queue[3];
+	uint8_t config[64];
+	unsigned config_len;
+};
+
+enum model_act { MODEL_ACT_NOTHING, MODEL_ACT_START, MODEL_ACT_RESET, MODEL_ACT_NOTIFY };
+
+uint64_t model_mmio_read(const struct model_mmio *m, uint64_t offset, unsigned width);
+/** @queue: which queue is notified. */
+enum model_act model_mmio_write(struct model_mmio *m, uint64_t offset, unsigned width,
+				uint64_t value, unsigned *queue);
+/** The device has failed (section 2.1.2). */
+void model_mmio_failed(struct model_mmio *m);
+
+/* ---- ELF images (model_elf.c) ---- */
+
+/* What is wrong with an image, by the field that an error may name. */
+enum {
+	MODEL_ELF_SIZE = 1 << 0,
+	MODEL_ELF_IDENT = 1 << 1,
+	MODEL_ELF_CLASS = 1 << 2,
+	MODEL_ELF_DATA = 1 << 3,
+	MODEL_ELF_VERSION = 1 << 4,
+	MODEL_ELF_TYPE = 1 << 5,
+	MODEL_ELF_MACHINE = 1 << 6,
+	MODEL_ELF_PHENTSIZE = 1 << 7,
+	MODEL_ELF_PHNUM = 1 << 8,
+	MODEL_ELF_PHOFF = 1 << 9,
+	MODEL_ELF_FILESZ = 1 << 10,
+	MODEL_ELF_OFFSET = 1 << 11,
+	MODEL_ELF_PADDR = 1 << 12,
+	MODEL_ELF_MEMSZ = 1 << 13,
+	MODEL_ELF_ENTRY = 1 << 14,
+};
+
+#define MODEL_SEGMENTS 64
+struct model_elf {
+	uint32_t faults; /* 0: it is to be loaded */
+	uint64_t entry;
+	unsigned segments;
+	struct {
+		uint64_t at, offset, bytes, size;
+	} segment[MODEL_SEGMENTS];
+};
+
+/** What an image of @len bytes is, for guests of @machine that may be loaded to RAM from @low on.
+ */
+void model_elf(const uint8_t *file, size_t len, uint16_t machine, uint64_t low,
+	       const struct model_ram *ram, struct model_elf *out);
+
+#endif

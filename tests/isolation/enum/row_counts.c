@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Row 16: every count and index that a command can carry, over all of its 16 bits: MAC tables,
+ * queue pairs, RSS and hash configurations, VLANs, coalescing. This VMM keeps no MAC table and
+ * offers none of the other features yet, so none of these may reach the device; the model knows
+ * when each would be good for a device that can do all.
+ */
+#include "world.h"
+
+#include <string.h>
+
+/* Every feature that a command belongs to, and a device that can do all of it. */
+#define ALL_FEATURES                                                                               \
+	(WORLD_FEATURES | 1ull << 2 | 1ull << 19 | 1ull << 20 | 1ull << 21 | 1ull << 22 |          \
+	 1ull << 50 | 1ull << 52 | 1ull << 53 | 1ull << 57 | 1ull << 60)
+static const struct model_net able = {
+    .mac_table = true, .max_pairs = 8, .max_table = 128, .max_key = 40, .hash_types = 0x1ff};
+
+struct command {
+	uint8_t bytes[MODEL_COMMAND_MAX + 64];
+	uint32_t len;
+};
+
+static void put16(struct command *c, uint32_t at, unsigned v)
+{
+	c->bytes[at] = (uint8_t)v;
+	c->bytes[at + 1] = (uint8_t)(v >> 8);
+}
+
+/* The shapes of commands with a number in them; each makes one with @v as that number. */
+static void mac_unicast(struct command *c, unsigned v)
+{
+	uint32_t room = v < 600 ? 6 * v : 600; /* what the count says, as long as that fits */
+
+	c->bytes[0] = 1;
+	put16(c, 2, v);
+	c->len = 2 + 4 + room + 4;
+}
+
+static void mac_multicast(struct command *c, unsigned v)
+{
+	c->bytes[0] = 1;
+	put16(c, 2, 2);
+	put16(c, 2 + 4 + 12, v);
+	c->len = 2 + 4 + 12 + 4 + 6 * (v % 64); /* true for the low counts only */
+}
+
+static void mac_high(struct command *c, unsigned v)
+{
+	c->bytes[0] = 1;
+	put16(c, 4, v); /* counts that wrap 32 bits once they are multiplied by 6 */
+	put16(c, 2, (v << 3) % 0x10000);
+	c->len = 2 + 4 + 4;
+}
+
+static void vlan(struct command *c, unsigned v)
+{
+	c->bytes[0] = 2;
+	c->bytes[1] = v & 1;
+	put16(c, 2, v);
+	c->len = 4;
+}
+
+static void pairs(struct command *c, unsigned v)
+{
+	c->bytes[0] = 4;
+	put16(c, 2, v);
+	c->len = 4;
+}
+
+static void rss(struct command *c, unsigned mask, unsigned unclassified, unsigned tx, unsigned key)
+{
+	uint32_t table = mask < 256 ? 2 * (mask + 1) : 512;
+
+	c->bytes[0] = 4;
+	c->bytes[1] = 1;
+	put16(c, 6, mask);
+	put16(c, 8, unclassified);
+	put16(c, 10 + table, tx);
+	c->bytes[10 + table + 2] = (uint8_t)key;
+	c->len = 10 + table + 3 + (key & 0xff);
+}
+
+static void rss_mask(struct command *c, unsigned v)
+{
+	rss(c, v, 0, 1, 40);
+}
+
+static void rss_queue(struct command *c, unsigned v)
+{
+	rss(c, 7, v, 1, 40);
+}
+
+static void rss_tx(struct command *c, unsigned v)
+{
+	rss(c, 7, 0, v, 0);
+}
+
+static void rss_entry(struct command *c, unsigned v)
+{
+	rss(c, 7, 0, 1, v & 0xff);
+	put16(c, 10 + 2 * (v & 7), v);
+}
+
+static void hash_key(struct command *c, unsigned v)
+{
+	c->bytes[0] = 4;
+	c->bytes[1] = 2;
+	c->bytes[2 + 12] = (uint8_t)v;
+	c->len = 2 + 13 + (v >> 8);
+}
+
+static void coalesce(struct command *c, unsigned v)
+{
+	c->bytes[0] = 6;
+	c->bytes[1] = (uint8_t)(2 + (v & 1));
+	put16(c, 2, v >> 1);
+	c->len = v & 1 ? 6 : 14;
+}
+
+static void offload(struct command *c, unsigned v)
+{
+	c->bytes[0] = 5;
+	put16(c, 2, v);
+	c->len = 10;
+}
+
+static void stats(struct command *c, unsigned v)
+{
+	c->bytes[0] = 8;
+	c->bytes[1] = 1;
+	put16(c, 2, v);
+	c->len = 2 + v % 64;
+}
+
+static const struct {
+	const char *name;
+	void (*make)(struct command *c, unsigned v);
+} shape[] = {
+    {"unicast addresses %llu", mac_unicast},
+    {"multicast addresses %llu", mac_multicast},
+    {"unicast addresses %llu << 16", mac_high},
+    {"VLAN %llu", vlan},
+    {"queue pairs %llu", pairs},
+    {"RSS mask %llu", rss_mask},
+    {"RSS default queue %llu", rss_queue},
+    {"RSS transmit queues %llu", rss_tx},
+    {"RSS table entry %llu", rss_entry},
+    {"hash key %llu", hash_key},
+    {"coalescing queue %llu", coalesce},
+    {"offloads %llu", offload},
+    {"statistics of %llu", stats},
+};
+
+void row_counts(struct enum_run *r)
+{
+	static struct world w;
+	static struct command c;
+
+	world_make(&w, r);
+	world_start(&w, 4, WORLD_FEATURES);
+	for (unsigned i = 0; i < sizeof(shape) / sizeof(shape[0]); i++) {
+		uint64_t good = 0;
+		for (unsigned v = 0; v < 0x10000; v++) {
+			memset(&c.bytes, 0, c.len < sizeof(c.bytes) ? c.len : sizeof(c.bytes));
+			shape[i].make(&c, v);
+			good += model_command(ALL_FEATURES, &able, c.bytes, c.len);
+			world_attempt(&w, shape[i].name, v, 0, 0);
+			world_command(&w, c.bytes, c.len);
+			bool reached = world_serve(&w);
+			(void)enum_differs(r, reached, reached);
+		}
+		world_attempt(&w, shape[i].name, 0, 0, 0);
+		if (good == 0 && i != 2)
+			world_violated(
+			    &w, "the model finds no number good for a device that can do it");
+		world_compare_all(&w);
+	}
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trace oracle on made-up traces. Built with tests/isolation/{oracle_trace,evidence}.c, linked
+ * with jansson.
+ */
+#include "test.h"
+
+#include "../isolation/oracle.h"
+
+#include <stdlib.h>
+
+#define RAM 11
+#define READABLE 12
+#define WRITABLE 13
+
+static struct evidence fresh(void)
+{
+	return (struct evidence){
+	    .hello_seen = true,
+	    .hello = {.ram_size = 32 << 20,
+		      .arena_iova = 0x40000000,
+		      .cvq_index = 2,
+		      .cvq_asid = 1},
+	    .arena = {.ram_ino = RAM, .readable_ino = READABLE, .writable_ino = WRITABLE},
+	};
+}
+
+static void add(struct evidence *ev, uint32_t queue, uint64_t address, uint64_t from, uint64_t to)
+{
+	struct attempt *at = evidence_next(ev);
+
+	assert_non_null(at);
+	at->mark = (struct report_mark){.queue = queue, .address = address, .length = 64};
+	at->from_ns = from;
+	at->to_ns = to;
+	ev->attempts++;
+}
+
+static void judge(struct evidence *ev, const char *text)
+{
+	FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+	assert_non_null(f);
+	oracle_trace(ev, f);
+	fclose(f);
+}
+
+#define LINE(t, q, asid, iova, dir, ino, ok)                                                       \
+	"{\"t\":" #t ",\"ev\":\"translate\",\"q\":" #q ",\"group\":0,\"asid\":" #asid              \
+	",\"iova\":\"" #iova "\",\"len\":16,\"dir\":\"" dir "\",\"ino\":" #ino ",\"ok\":" #ok      \
+	"}\n"
+#define END "{\"t\":99,\"ev\":\"end\"}\n"
+
+static uint64_t strays(const struct trace_finding *t)
+{
+	return t->data_in_arena.count + t->data_elsewhere.count + t->data_in_cvq_asid.count +
+	       t->cvq_outside.count + t->cvq_wrong_asid.count;
+}
+
+static void test_clean(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	judge(&ev,
+	      LINE(1, 0, 0, 0x1000, "r", 11, true) LINE(2, 1, 0, 0x2000, "w", 11, true)
+		  LINE(3, 2, 1, 0x40000000, "r", 12, true) LINE(4, 2, 1, 0x40004000, "w", 13, true)
+		      LINE(5, 2, 1, 0x40004000, "r", 13, true)
+			  LINE(6, 0, 0, 0x40000000, "r", 0, false) END);
+	assert_true(ev.trace.read && ev.trace.ended && !ev.trace.overflow);
+	assert_int_equal(ev.trace.bad_line, 0);
+	assert_int_equal(strays(&ev.trace), 0);
+	assert_int_equal(ev.trace.data_ok, 2);
+	assert_int_equal(ev.trace.cvq_ok, 3);
+	assert_int_equal(ev.trace.refused, 1);
+	judge(&ev, LINE(7, 0, 0, 0x40000000, "r", 0, false)
+		       LINE(8, 65535, 4294967295, 0x1000, "r", 11, true));
+	assert_int_equal(ev.trace.refused, 2);
+	assert_int_equal(ev.trace.bad_line, 0);
+}
+
+static void test_strays(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t stray;
+	} cases[] = {
+	    {LINE(1, 0, 0, 0x40000000, "r", 12, true),
+	     offsetof(struct trace_finding, data_in_arena)},
+	    {LINE(1, 1, 0, 0x40004000, "w", 13, true),
+	     offsetof(struct trace_finding, data_in_arena)},
+	    {LINE(1, 1, 0, 0x5000, "r", 77, true), offsetof(struct trace_finding, data_elsewhere)},
+	    {LINE(1, 0, 1, 0x5000, "r", 11, true),
+	     offsetof(struct trace_finding, data_in_cvq_asid)},
+	    {LINE(1, 0, 1, 0x5000, "r", 0, false),
+	     offsetof(struct trace_finding, data_in_cvq_asid)},
+	    {LINE(1, 2, 1, 0x5000, "r", 11, true), offsetof(struct trace_finding, cvq_outside)},
+	    {LINE(1, 2, 1, 0x40000000, "w", 12, true), offsetof(struct trace_finding, cvq_outside)},
+	    {LINE(1, 2, 0, 0x40000000, "r", 12, true),
+	     offsetof(struct trace_finding, cvq_wrong_asid)},
+	    {LINE(1, 2, 0, 0x40000000, "r", 0, false),
+	     offsetof(struct trace_finding, cvq_wrong_asid)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct evidence ev = fresh();
+		const struct stray *s;
+
+		judge(&ev, cases[i].line);
+		s = (const struct stray *)(const void *)((const char *)&ev.trace + cases[i].stray);
+		assert_int_equal(strays(&ev.trace), 1);
+		assert_int_equal(s->count, 1);
+		assert_true(s->iova == 0x5000 || s->iova >= 0x40000000);
+	}
+}
+
+static void test_first_stray_is_kept(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	judge(&ev,
+	      LINE(1, 1, 0, 0x40000010, "r", 12, true) LINE(2, 0, 0, 0x40000020, "r", 12, true));
+	assert_int_equal(ev.trace.data_in_arena.count, 2);
+	assert_int_equal(ev.trace.data_in_arena.queue, 1);
+	assert_int_equal(ev.trace.data_in_arena.iova, 0x40000010);
+}
+
+static void test_attempts(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 0, 0x40000000, 100, 200);
+	add(&ev, 1, 0x40000000, 300, 400);
+	judge(&ev, LINE(90, 0, 0, 0x40000030, "r", 0, false) /* before BEGIN: while it was set up */
+	      LINE(95, 0, 0, 0x40000000, "r", 11, true)
+		  LINE(150, 0, 0, 0x3ffffff8, "r", 0, false) /* into it from below */
+	      LINE(150, 0, 0, 0x40000040, "r", 0, false)     /* just behind it */
+	      LINE(150, 0, 0, 0x3ffffff0, "r", 0, false)     /* just before it */
+	      LINE(150, 1, 0, 0x40000000, "r", 0, false)     /* another queue */
+	      LINE(200, 0, 0, 0x40000000, "r", 11, true)     /* at its very end */
+	      LINE(201, 1, 0, 0x40000000, "w", 13, true)     /* the next one, set up */
+	      LINE(200, 1, 0, 0x40000000, "r", 11, true) LINE(202, 1, 0, 0x40000000, "w", 13, true)
+		  LINE(350, 0, 0, 0x40000000, "r", 0, false)   /* the first one's, but too late */
+	      LINE(401, 1, 0, 0x40000000, "r", 0, false) END); /* after all */
+	assert_int_equal(ev.attempt[0].aimed_refused, 2);
+	assert_int_equal(ev.attempt[0].aimed_ram, 2);
+	assert_int_equal(ev.attempt[0].aimed_arena, 0);
+	assert_int_equal(ev.attempt[1].aimed_refused, 0);
+	assert_int_equal(ev.attempt[1].aimed_arena, 2);
+	assert_int_equal(ev.attempt[1].aimed_ram, 0);
+	assert_false(ev.attempt[0].busy);
+	evidence_free(&ev);
+}
+
+static void test_edges_of_64_bits(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 0, 0xffffffffffffffe0, 100, 200);
+	judge(&ev,
+	      LINE(150, 0, 0, 0xfffffffffffffff8, "r", 0, false) LINE(150, 0, 0, 0x0, "r", 0, false)
+		  LINE(150, 0, 0, 0xffffffffffffffd0, "r", 0, false));
+	assert_int_equal(ev.attempt[0].aimed_refused, 1);
+	evidence_free(&ev);
+}
+
+static void test_no_length_meets_nothing(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 0, 0x40000000, 100, 200);
+	judge(
+	    &ev,
+	    "{\"t\":150,\"ev\":\"translate\",\"q\":0,\"asid\":0,\"iova\":\"0x40000010\",\"len\":0,"
+	    "\"dir\":\"r\",\"ino\":0,\"ok\":false}\n");
+	ev.attempt[0].mark.length = 0;
+	judge(&ev, LINE(150, 0, 0, 0x3ffffff8, "r", 0, false));
+	assert_int_equal(ev.attempt[0].aimed_refused, 0);
+	assert_int_equal(ev.trace.refused, 2);
+	evidence_free(&ev);
+}
+
+static void test_busy(void **state)
+{
+	static const char *const lines[] = {
+	    "{\"t\":150,\"ev\":\"status\",\"status\":15}\n",
+	    "{\"t\":150,\"ev\":\"reset\"}\n",
+	    LINE(150, 2, 1, 0x40000000, "r", 12, true),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct evidence ev = fresh();
+
+		add(&ev, 0, 0x40000000, 10, 90);
+		add(&ev, 0, 0x40000000, 100, 200);
+		add(&ev, 0, 0x40000000, 300, 400);
+		judge(&ev, lines[i]);
+		assert_false(ev.attempt[0].busy);
+		assert_true(ev.attempt[1].busy);
+		assert_false(ev.attempt[2].busy);
+		judge(&ev,
+		      "{\"t\":500,\"ev\":\"reset\"}\n" LINE(501, 2, 1, 0x40000000, "r", 12, true));
+		assert_true(ev.attempt[1].busy); /* what comes later takes nothing back */
+		judge(&ev, "{\"t\":10,\"ev\":\"reset\"}\n{\"t\":400,\"ev\":\"reset\"}\n");
+		assert_true(ev.attempt[0].busy && ev.attempt[2].busy); /* edges count */
+		assert_int_equal(ev.trace.bad_line, 0);
+		evidence_free(&ev);
+	}
+}
+
+static void test_bad_chain(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 0, 0x40000000, 100, 200);
+	judge(&ev, "{\"t\":150,\"ev\":\"bad\",\"q\":0,\"why\":\"readable\"}\n"
+		   "{\"t\":150,\"ev\":\"bad\",\"q\":1,\"why\":\"readable\"}\n"
+		   "{\"t\":160,\"ev\":\"bad\",\"q\":0,\"why\":\"readable\"}\n"
+		   "{\"t\":250,\"ev\":\"bad\",\"q\":0,\"why\":\"readable\"}\n");
+	assert_int_equal(ev.trace.bad_line, 0);
+	assert_int_equal(ev.attempt[0].chains_refused, 2);
+	evidence_free(&ev);
+}
+
+/* A translation that lacks any one of its members is none. */
+static void test_members(void **state)
+{
+	static const char *const members[] = {
+	    "\"t\":1",	  "\"q\":0",	"\"asid\":0",	 "\"iova\":\"0x1000\"",
+	    "\"len\":16", "\"ino\":11", "\"dir\":\"r\"", "\"ok\":true"};
+	const size_t n = sizeof(members) / sizeof(members[0]);
+
+	(void)state;
+	for (size_t lacking = 0; lacking <= n; lacking++) {
+		struct evidence ev = fresh();
+		char line[300] = "{\"ev\":\"translate\"";
+
+		for (size_t i = 0; i < n; i++) {
+			if (i == lacking)
+				continue;
+			strcat(line, ",");
+			strcat(line, members[i]);
+		}
+		strcat(line, "}\n");
+		judge(&ev, line);
+		assert_int_equal(ev.trace.bad_line, lacking < n);
+	}
+}
+
+static ssize_t broken_read(void *cookie, char *buf, size_t len)
+{
+	(void)cookie;
+	(void)buf;
+	(void)len;
+	return -1;
+}
+
+static void test_read_error(void **state)
+{
+	struct evidence ev = fresh();
+	FILE *f = fopencookie(NULL, "r", (cookie_io_functions_t){.read = broken_read});
+
+	(void)state;
+	assert_non_null(f);
+	oracle_trace(&ev, f);
+	fclose(f);
+	assert_int_equal(ev.trace.bad_line, 1);
+}
+
+static void test_nonsense(void **state)
+{
+	static const char *const lines[] = {
+	    "hello\n",
+	    "\n",
+	    "{}\n",
+	    "[1]\n",
+	    "{\"ev\":1}\n",
+	    "{\"ev\":\"x\",\"ev\":\"y\"}\n",
+	    "{\"t\":1,\"ev\":\"en", /* cut off */
+	    "{\"t\":1,\"ev\":\"end\"}",
+	    "{\"ev\":\"reset\"}\n",
+	    "{\"t\":-1,\"ev\":\"reset\"}\n",
+	    "{\"t\":1,\"ev\":\"bad\"}\n",
+	    "{\"t\":1,\"ev\":\"translate\"}\n",
+	    LINE(1, 0, 0, 1000, "r", 11, true),
+	    LINE(1, 0, 0, 0x, "r", 11, true),
+	    LINE(1, 0, 0, 0x10g, "r", 11, true),
+	    LINE(1, 0, 0, 0x1000, "x", 11, true),
+	    LINE(1, 0, 0, 0x1000, "r", 11, 1),
+	    LINE(1, -1, 0, 0x1000, "r", 11, true),
+	    LINE(1, 65536, 0, 0x1000, "r", 11, true),
+	    LINE(1.5, 0, 0, 0x1000, "r", 11, true),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct evidence ev = fresh();
+		char text[600];
+
+		snprintf(text, sizeof(text), "{\"t\":1,\"ev\":\"x\"}\n%s", lines[i]);
+		judge(&ev, text);
+		if (ev.trace.bad_line != 2)
+			fail_msg("taken: %s", lines[i]);
+	}
+}
+
+static void test_overflow_and_end(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	judge(&ev, END LINE(1, 0, 0, 0x1000, "r", 11, true));
+	assert_false(ev.trace.ended); /* an end that is not the last line is none */
+	judge(&ev, "{\"t\":1,\"ev\":\"overflow\"}\n");
+	assert_true(ev.trace.overflow);
+	assert_false(ev.trace.ended);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_clean),    cmocka_unit_test(test_no_length_meets_nothing),
+	    cmocka_unit_test(test_members),  cmocka_unit_test(test_read_error),
+	    cmocka_unit_test(test_strays),   cmocka_unit_test(test_first_stray_is_kept),
+	    cmocka_unit_test(test_attempts), cmocka_unit_test(test_edges_of_64_bits),
+	    cmocka_unit_test(test_busy),     cmocka_unit_test(test_bad_chain),
+	    cmocka_unit_test(test_nonsense), cmocka_unit_test(test_overflow_and_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

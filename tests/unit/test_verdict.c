@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of rows and the verdict: a good run is held, and every single thing that may be wrong
+ * with one is seen. Built with tests/isolation/{matrix,verdict,evidence}.c and vdpa/breaks.c.
+ */
+#include "test.h"
+
+#include "../isolation/matrix.h"
+#include "../isolation/verdict.h"
+
+#include <stdlib.h>
+
+#define PAGE UINT64_C(4096)
+#define RAM (UINT64_C(32) << 20)
+
+static struct attempt *add(struct evidence *ev, uint32_t queue, uint64_t address, uint64_t length)
+{
+	struct attempt *at = evidence_next(ev);
+
+	assert_non_null(at);
+	at->mark = (struct report_mark){.attempt = ev->attempts,
+					.queue = queue,
+					.address = address,
+					.length = length,
+					.touched = 1};
+	ev->attempts++;
+	return at;
+}
+
+static void add_queue_attempts(struct evidence *ev)
+{
+	uint64_t arena = ev->hello.arena_iova;
+
+	for (uint32_t q = 0; q < 2; q++) {
+		for (uint64_t page = arena - PAGE; page <= arena + 6 * PAGE; page += PAGE) {
+			struct attempt *at = add(ev, q, page, 1024);
+
+			at->aimed_ram = page < RAM;
+			at->aimed_refused = page >= RAM;
+		}
+	}
+}
+
+static void add_cpu_attempts(struct evidence *ev)
+{
+	add(ev, REPORT_NO_QUEUE, 0, UINT64_C(4) << 30)->mark.touched = 4096;
+	for (uint64_t off = 0; off < 6 * PAGE; off += PAGE) {
+		add(ev, REPORT_NO_QUEUE, ev->hello.arena_iova + off, PAGE);
+		add(ev, REPORT_NO_QUEUE, ev->hello.arena_iova + off + 4032, 8);
+		add(ev, REPORT_NO_QUEUE, ev->hello.arena_iova + off + 4040, 8);
+	}
+}
+
+/* What an isolated run of @row leaves behind when nothing is wrong. */
+static struct evidence good(const struct row *row)
+{
+	struct evidence ev = {
+	    .end = END_COMPLETE,
+	    .hello_seen = true,
+	    .done_seen = true,
+	    .scan_stride = 1 << 20,
+	    .hello = {.ram_size = RAM,
+		      .arena_iova = row->placement == PLACE_HOLE ? 0x40000000 : 0x1000000,
+		      .arena_readable = 4 * PAGE,
+		      .arena_writable = 2 * PAGE,
+		      .cvq_index = 2,
+		      .cvq_asid = 1},
+	    .steps_ok = {5, 5},
+	    .arena = {.seen = true, .counted = true, .canary_lines = 379, .page_least = 61},
+	    .trace = {.read = true, .ended = true, .data_ok = 100, .cvq_ok = 60},
+	};
+
+	if (row->attack->extent == EXTENT_CPU) {
+		add_cpu_attempts(&ev);
+	} else if (row->attack->extent == EXTENT_RAM) {
+		for (int i = 0; i < 2; i++)
+			add(&ev, REPORT_NO_QUEUE, 0, RAM)->mark.touched = RAM / 8;
+	} else {
+		add_queue_attempts(&ev);
+	}
+	ev.done.attempts = ev.attempts;
+	return ev;
+}
+
+static void test_texts(void **state)
+{
+	(void)state;
+	assert_string_equal(sight_text(SAW_SECRET), "secret read");
+	assert_string_equal(sight_text(SAW_SECRET | SAW_REACH), "secret read");
+	assert_string_equal(sight_text(SAW_SECRET | SAW_CHANGE), "secret read, arena overwritten");
+	assert_string_equal(sight_text(SAW_CHANGE | SAW_REACH), "arena overwritten");
+	assert_string_equal(sight_text(SAW_REACH), "arena reached by a data queue (trace)");
+	assert_string_equal(sight_text(0), "nothing seen");
+}
+
+static void test_matrix(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+		struct row row = matrix_row(i);
+		enum break_id id[BREAK_COUNT];
+
+		assert_int_equal(row.attack->id, i % 7 + 1);
+		assert_int_equal(row.placement, i / 7);
+		assert_true(matrix_controls(row.attack, id) >= 1);
+		assert_true(row.attack->demand != 0);
+		for (unsigned j = 0; j < i; j++)
+			assert_string_not_equal(row.name, matrix_row(j).name);
+	}
+	assert_string_equal(matrix_row(0).name, "vduse/hole/cpu-scan");
+	assert_string_equal(matrix_row(12).name, "vduse/aliased/readable-at-cvq");
+}
+
+static void test_matrix_controls(void **state)
+{
+	unsigned controls = 0;
+
+	(void)state;
+	for (unsigned b = 0; b < BREAK_COUNT; b++)
+		controls += matrix_has_control((enum break_id)b);
+	assert_int_equal(controls, 5);
+	assert_true(matrix_has_control(BREAK_MERGE_ASID) && matrix_has_control(BREAK_PASSTHROUGH));
+	assert_false(matrix_has_control(BREAK_COUNT));
+}
+
+static void test_good_is_held(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+		struct row row = matrix_row(i);
+		struct evidence ev = good(&row);
+		struct finding f = verdict_isolated(&row, &ev);
+
+		assert_string_equal(f.reason, row.attack->held[row.placement]);
+		assert_int_equal(f.verdict, VERDICT_HELD);
+		assert_int_equal(f.saw, 0);
+		evidence_free(&ev);
+	}
+}
+
+/* ---- one thing wrong ---- */
+
+static void secret(struct evidence *ev)
+{
+	ev->canary = (struct canary_finding){.secrets = 1, .address = 0x1234};
+}
+
+static void canary_changed(struct evidence *ev)
+{
+	ev->attempt[0].diff =
+	    (struct arena_diff){.canary_words = 2, .other_words = 3, .first = 0x4008};
+	ev->attempt[0].busy = true;
+}
+
+static void ring_changed_at_rest(struct evidence *ev)
+{
+	ev->attempt[0].diff = (struct arena_diff){.other_words = 1, .first = 0x4000};
+}
+
+static void files_bad(struct evidence *ev)
+{
+	ev->arena.files_bad = "the readable arena is not sealed";
+}
+
+static void data_in_arena(struct evidence *ev)
+{
+	ev->trace.data_in_arena =
+	    (struct stray){.count = 2, .queue = 1, .asid = 0, .iova = 0x40000000};
+}
+
+static void data_elsewhere(struct evidence *ev)
+{
+	ev->trace.data_elsewhere.count = 1;
+}
+
+static void data_in_cvq_asid(struct evidence *ev)
+{
+	ev->trace.data_in_cvq_asid.count = 1;
+}
+
+static void cvq_outside(struct evidence *ev)
+{
+	ev->trace.cvq_outside.count = 1;
+}
+
+static void cvq_wrong_asid(struct evidence *ev)
+{
+	ev->trace.cvq_wrong_asid.count = 1;
+}
+
+static void breach_and_death(struct evidence *ev)
+{
+	secret(ev);
+	ev->end = END_DAEMON_DIED;
+}
+
+static void daemon_died(struct evidence *ev)
+{
+	ev->end = END_DAEMON_DIED;
+	snprintf(ev->detail, sizeof(ev->detail), "the daemon was killed");
+}
+
+static void not_run(struct evidence *ev)
+{
+	ev->end = END_NOT_RUN;
+}
+
+static void host_cannot(struct evidence *ev)
+{
+	ev->end = END_HOST_CANNOT;
+	snprintf(ev->detail, sizeof(ev->detail), "no /dev/kvm");
+}
+
+static void no_trace(struct evidence *ev)
+{
+	ev->trace.read = false;
+}
+
+static void bad_line(struct evidence *ev)
+{
+	ev->trace.bad_line = 7;
+}
+
+static void overflow(struct evidence *ev)
+{
+	ev->trace.overflow = true;
+}
+
+static void cut_off(struct evidence *ev)
+{
+	ev->trace.ended = false;
+}
+
+static void no_hello(struct evidence *ev)
+{
+	ev->hello_seen = false;
+}
+
+static void lie(struct evidence *ev)
+{
+	ev->canary = (struct canary_finding){.lies = 1, .address = 0x1000};
+}
+
+static void step_before(struct evidence *ev)
+{
+	ev->steps_failed[0] = 1;
+	snprintf(ev->failed_step, sizeof(ev->failed_step), "tx-loopback");
+}
+
+static void step_after(struct evidence *ev)
+{
+	ev->steps_failed[1] = 1;
+	snprintf(ev->failed_step, sizeof(ev->failed_step), "cvq-mac");
+}
+
+static void done_failed(struct evidence *ev)
+{
+	ev->done.failed = 1;
+}
+
+static void no_step_before(struct evidence *ev)
+{
+	ev->steps_ok[0] = 0;
+}
+
+static void no_step_after(struct evidence *ev)
+{
+	ev->steps_ok[1] = 0;
+}
+
+static void not_counted(struct evidence *ev)
+{
+	ev->arena.counted = false;
+}
+
+static void few_canaries(struct evidence *ev)
+{
+	ev->arena.page_least = CANARY_PAGE_LEAST - 1;
+}
+
+static void no_data(struct evidence *ev)
+{
+	ev->trace.data_ok = 0;
+}
+
+static void no_cvq(struct evidence *ev)
+{
+	ev->trace.cvq_ok = 0;
+}
+
+static void miscount(struct evidence *ev)
+{
+	ev->done.attempts++;
+}
+
+static void leave_out_last(struct evidence *ev)
+{
+	ev->attempts--;
+	ev->done.attempts--;
+}
+
+/* The last page of the arena, by queue 1: the neighbour behind it comes last. */
+static void leave_out_page(struct evidence *ev)
+{
+	ev->attempt[ev->attempts - 2] = ev->attempt[ev->attempts - 1];
+	leave_out_last(ev);
+}
+
+static void never_reached(struct evidence *ev)
+{
+	ev->attempt[3].aimed_ram = ev->attempt[3].aimed_refused = 0;
+}
+
+static void refused_unread(struct evidence *ev)
+{
+	never_reached(ev);
+	ev->attempt[3].chains_refused = 1;
+}
+
+static void page_never_reached(struct evidence *ev)
+{
+	ev->attempt[3].aimed_ram = ev->attempt[3].aimed_refused = 0;
+	ev->attempt[11].aimed_ram = ev->attempt[11].aimed_refused = 0;
+	ev->attempt[3].chains_refused = ev->attempt[11].chains_refused = 1;
+}
+
+static void wrong_way(struct evidence *ev)
+{
+	struct attempt *at = &ev->attempt[3];
+	uint32_t ram = at->aimed_ram;
+
+	at->aimed_ram = at->aimed_refused;
+	at->aimed_refused = ram;
+}
+
+static void cpu_left_out(struct evidence *ev)
+{
+	ev->attempt[ev->attempts - 1].mark.touched = 0;
+}
+
+static void no_scan(struct evidence *ev)
+{
+	ev->attempt[0].mark.touched = 4095;
+}
+
+static void half_a_scan(struct evidence *ev)
+{
+	ev->attempt[0].mark.length /= 2;
+}
+
+static void scan_from_above(struct evidence *ev)
+{
+	ev->attempt[0].mark.address = PAGE;
+}
+
+static void too_few_touched(struct evidence *ev)
+{
+	ev->attempt[0].mark.touched = RAM / PAGE - 1;
+}
+
+static void just_enough_canaries(struct evidence *ev)
+{
+	ev->arena.page_least = CANARY_PAGE_LEAST;
+}
+
+static void just_enough_touched(struct evidence *ev)
+{
+	ev->attempt[0].mark.touched = RAM / PAGE;
+}
+
+static void no_neighbours(struct evidence *ev)
+{
+	memmove(ev->attempt, ev->attempt + 1, 15 * sizeof(*ev->attempt));
+	ev->attempt[6] = ev->attempt[5];
+	ev->attempt[7] = ev->attempt[5];
+	ev->attempt[14] = ev->attempt[13];
+	ev->attempts = ev->done.attempts = 15;
+}
+
+static void untouched(struct evidence *ev)
+{
+	ev->attempt[ev->attempts - 1].mark.touched = 0;
+}
+
+#define QUEUES 0x7c /* rows 3 to 7, as bits 1 << (attack - 1) */
+#define RINGS 0x1c
+#define BUFFERS 0x60
+#define CPU 0x01
+#define ALL 0x7f
+
+static const struct {
+	void (*spoil)(struct evidence *ev);
+	uint32_t rows;
+	enum verdict verdict;
+	const char *says;
+} spoils[] = {
+    {secret, ALL, VERDICT_BREACHED, "secret read at 0x1234"},
+    {canary_changed, ALL, VERDICT_BREACHED, "arena changed at offset 0x4008 (5 words)"},
+    {ring_changed_at_rest, ALL, VERDICT_BREACHED, "arena changed at offset 0x4000"},
+    {files_bad, ALL, VERDICT_BREACHED, "not sealed"},
+    {data_in_arena, ALL, VERDICT_BREACHED, "arena reached by queue 1 in ASID 0 at 0x40000000"},
+    {data_elsewhere, ALL, VERDICT_BREACHED, "neither guest RAM nor the arena"},
+    {data_in_cvq_asid, ALL, VERDICT_BREACHED, "the CVQ's ASID used"},
+    {cvq_outside, ALL, VERDICT_BREACHED, "outside the CVQ's arena"},
+    {cvq_wrong_asid, ALL, VERDICT_BREACHED, "another ASID"},
+    {breach_and_death, ALL, VERDICT_BREACHED, "secret read"},
+    {daemon_died, ALL, VERDICT_FAILED, "the daemon was killed"},
+    {not_run, ALL, VERDICT_FAILED, ""},
+    {host_cannot, ALL, VERDICT_NOT_TESTED, "no /dev/kvm"},
+    {no_trace, ALL, VERDICT_FAILED, "no trace"},
+    {bad_line, ALL, VERDICT_FAILED, "line 7"},
+    {overflow, ALL, VERDICT_FAILED, "overflowed"},
+    {cut_off, ALL, VERDICT_FAILED, "cut off"},
+    {no_hello, ALL, VERDICT_FAILED, "did not show the arena"},
+    {lie, ALL, VERDICT_FAILED, "but it is none"},
+    {step_before, ALL, VERDICT_FAILED, "tx-loopback failed before"},
+    {step_after, ALL, VERDICT_FAILED, "cvq-mac failed after"},
+    {done_failed, ALL, VERDICT_FAILED, "1 failed operations"},
+    {no_step_before, ALL, VERDICT_NOT_TESTED, "before the attack"},
+    {no_step_after, ALL, VERDICT_NOT_TESTED, "after the attack"},
+    {not_counted, ALL, VERDICT_NOT_TESTED, "no attempt"},
+    {few_canaries, ALL, VERDICT_FAILED, "too few canaries"},
+    {no_data, ALL, VERDICT_NOT_TESTED, "no data queue"},
+    {no_cvq, ALL, VERDICT_NOT_TESTED, "the CVQ was not used"},
+    {miscount, ALL, VERDICT_FAILED, "attempts"},
+    {leave_out_last, CPU | 0x02, VERDICT_NOT_TESTED, ""}, /* the scan of 4 GiB; the second of RAM */
+    {untouched, CPU | 0x02, VERDICT_NOT_TESTED, ""},
+    {cpu_left_out, CPU, VERDICT_NOT_TESTED, "5000 was not read, written and executed"},
+    {no_scan, CPU, VERDICT_NOT_TESTED, "4 GiB"},
+    {half_a_scan, CPU, VERDICT_NOT_TESTED, "4 GiB"},
+    {scan_from_above, CPU, VERDICT_NOT_TESTED, "4 GiB"},
+    {half_a_scan, 0x02, VERDICT_NOT_TESTED, "searched 1 times"},
+    {scan_from_above, 0x02, VERDICT_NOT_TESTED, "searched 1 times"},
+    {too_few_touched, 0x02, VERDICT_NOT_TESTED, "searched 1 times"},
+    {just_enough_touched, 0x02, VERDICT_HELD, ""},
+    {just_enough_canaries, ALL, VERDICT_HELD, ""},
+    {no_neighbours, QUEUES, VERDICT_HELD, ""},
+    {leave_out_page, QUEUES, VERDICT_NOT_TESTED, "page 0x"},
+    {never_reached, QUEUES, VERDICT_NOT_TESTED, "did not reach the device"},
+    {wrong_way, QUEUES, VERDICT_NOT_TESTED, "did not reach the device"},
+    {refused_unread, RINGS, VERDICT_NOT_TESTED, "did not reach the device"},
+    {refused_unread, BUFFERS, VERDICT_HELD, ""},
+    {page_never_reached, QUEUES, VERDICT_NOT_TESTED, "never tried the arena's page 0x"},
+};
+
+static void test_one_thing_wrong(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < sizeof(spoils) / sizeof(spoils[0]); s++) {
+		for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+			struct row row = matrix_row(i);
+			struct evidence ev = good(&row);
+			struct finding f;
+
+			if (spoils[s].rows >> (row.attack->id - 1) & 1) {
+				spoils[s].spoil(&ev);
+				f = verdict_isolated(&row, &ev);
+				if (f.verdict != spoils[s].verdict ||
+				    !strstr(f.reason, spoils[s].says))
+					fail_msg("%s, spoil %zu: %s: %s", row.name, s,
+						 verdict_name(f.verdict), f.reason);
+				assert_int_equal(f.host_cannot, spoils[s].spoil == host_cannot);
+			}
+			evidence_free(&ev);
+		}
+	}
+}
+
+/* RAM ends where it ends: the first address behind it must be refused. */
+static void test_edge_of_ram(void **state)
+{
+	struct row row = matrix_row(3);
+	struct evidence ev = good(&row);
+
+	(void)state;
+	ev.hello.ram_size = ev.hello.arena_iova - PAGE;
+	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_HELD);
+	ev.hello.ram_size++;
+	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_NOT_TESTED);
+	evidence_free(&ev);
+}
+
+/* A restart lays the rings out anew: that alone is no breach. */
+static void test_ring_changed_by_restart(void **state)
+{
+	struct row row = matrix_row(3);
+	struct evidence ev = good(&row);
+
+	(void)state;
+	ring_changed_at_rest(&ev);
+	ev.attempt[0].busy = true;
+	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_HELD);
+	evidence_free(&ev);
+}
+
+/* ---- controls ---- */
+
+static void show(struct evidence *ev, uint32_t saw)
+{
+	if (saw & SAW_SECRET)
+		secret(ev);
+	if (saw & SAW_CHANGE)
+		canary_changed(ev);
+	if (saw & SAW_REACH)
+		data_in_arena(ev);
+}
+
+static void test_controls(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+		struct row row = matrix_row(i);
+
+		for (uint32_t saw = 0; saw < 8; saw++) {
+			struct evidence ev = good(&row);
+			bool enough = (row.attack->demand & ~saw) == 0;
+
+			show(&ev, saw);
+			ev.steps_failed[0] = ev.done.failed = 1; /* a broken CVQ need not work */
+			struct finding f = verdict_control(&row, &ev);
+			assert_int_equal(f.saw, saw);
+			assert_int_equal(f.verdict, enough ? VERDICT_BREACHED : VERDICT_NOT_TESTED);
+			daemon_died(&ev);
+			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_FAILED);
+			ev.end = END_COMPLETE;
+			cut_off(&ev);
+			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_FAILED);
+			ev.trace.ended = true;
+			ev.attempts = 0;
+			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+			evidence_free(&ev);
+		}
+	}
+}
+
+static void test_row(void **state)
+{
+	struct row row = matrix_row(5);
+	struct finding held = {.verdict = VERDICT_HELD, .reason = "refused"};
+	struct finding c[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		c[i] = (struct finding){.verdict = VERDICT_BREACHED, .reason = "secret read"};
+	assert_int_equal(verdict_row(&row, &held, c, 3).verdict, VERDICT_HELD);
+	assert_int_equal(verdict_row(&row, &held, c, 2).verdict, VERDICT_NOT_TESTED);
+	assert_int_equal(verdict_row(&row, &held, c, 0).verdict, VERDICT_NOT_TESTED);
+	for (unsigned i = 0; i < 3; i++) {
+		c[i].verdict = VERDICT_NOT_TESTED;
+		struct finding f = verdict_row(&row, &held, c, 3);
+		assert_int_equal(f.verdict, VERDICT_NOT_TESTED);
+		assert_non_null(
+		    strstr(f.reason, break_table[i == 2 ? BREAK_IGNORE_GROUP : i].name));
+		c[i].verdict = VERDICT_HELD;
+		assert_int_equal(verdict_row(&row, &held, c, 3).verdict, VERDICT_NOT_TESTED);
+		c[i].verdict = VERDICT_FAILED;
+		assert_int_equal(verdict_row(&row, &held, c, 3).verdict, VERDICT_FAILED);
+		c[i].verdict = VERDICT_BREACHED;
+	}
+	for (enum verdict v = VERDICT_BREACHED; v <= VERDICT_FAILED; v++) {
+		held.verdict = v;
+		assert_int_equal(verdict_row(&row, &held, c, 3).verdict, v);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_texts),
+	    cmocka_unit_test(test_edge_of_ram),
+	    cmocka_unit_test(test_matrix),
+	    cmocka_unit_test(test_matrix_controls),
+	    cmocka_unit_test(test_good_is_held),
+	    cmocka_unit_test(test_one_thing_wrong),
+	    cmocka_unit_test(test_ring_changed_by_restart),
+	    cmocka_unit_test(test_controls),
+	    cmocka_unit_test(test_row),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
