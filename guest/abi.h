@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the VMM and its tiny guest agree on: how the guest is started, what the flattened device tree
- * tells it, and how it reports. Freestanding: both sides include it, and nothing else of each other.
- * The host must treat every byte a guest sends by these rules as UNTRUSTED.
+ * What the VMM and its tiny guest agree on: how the guest is started, what the flattened device
+ * tree tells it, and how it reports. Freestanding: both sides include it, and nothing else of each
+ * other. The host must treat every byte a guest sends by these rules as UNTRUSTED.
  *
  * Start. Every vCPU starts at the ELF's entry in 64-bit long mode, flat segments, interrupts off,
- * paging on with the first 512 GiB identity-mapped, caches on; its first argument register (x86: RDI)
- * holds the GPA of the FDT, its second (x86: RSI) its number, 0 .. N-1. There is no stack.
- * The ELF's segments lie at or above GUEST_LOAD_MIN; below that the VMM keeps page tables and the FDT.
+ * paging on with the first 512 GiB identity-mapped, caches on; its first argument register (x86:
+ * RDI) holds the GPA of the FDT, its second (x86: RSI) its number, 0 .. N-1. There is no stack. The
+ * ELF's segments lie at or above GUEST_LOAD_MIN; below that the VMM keeps page tables and the FDT.
  *
- * The FDT's nodes, beside /memory@0 and /cpus (reg is <addr-hi addr-lo size-hi size-lo> throughout):
- *   virtio_mmio@...      compatible "virtio,mmio"; reg; interrupts = <GSI> (an IOAPIC pin, edge)
- *   ringfence-report@... compatible "ringfence,report"; reg
- *   ringfence-attack     compatible "ringfence,attack"; the attacker's knowledge, see ATTACK_PROP_*
+ * The FDT's nodes, beside /memory@0 and /cpus (reg is <addr-hi addr-lo size-hi size-lo>
+ * throughout): virtio_mmio@...      compatible "virtio,mmio"; reg; interrupts = <GSI> (an IOAPIC
+ * pin, edge) ringfence-report@... compatible "ringfence,report"; reg ringfence-attack compatible
+ * "ringfence,attack"; the attacker's knowledge, see ATTACK_PROP_*
  */
 #ifndef GUEST_ABI_H
 #define GUEST_ABI_H
@@ -22,32 +22,35 @@
 #define GUEST_LOAD_MIN 0x100000u /* 1 MiB */
 
 /* Where the x86 machine puts things; guests read the FDT instead of these. */
-#define MACHINE_MMIO_BASE 0xd0000000u /* virtio-mmio, 4 KiB */
+#define MACHINE_MMIO_BASE 0xd0000000u	/* virtio-mmio, 4 KiB */
 #define MACHINE_REPORT_BASE 0xd0001000u /* report device, 4 KiB */
 #define MACHINE_VIRTIO_GSI 5u
 
 /* Properties of the ringfence-attack node. All are big-endian as in any FDT. */
-#define ATTACK_PROP_ID "attack"			 /* u32: enum attack_id */
-#define ATTACK_PROP_ARENA "arena"		 /* u64 u64: IOVA and size of the CVQ arena */
-#define ATTACK_PROP_READABLE "arena-readable"	 /* u64: its first so many bytes are device-readable, the rest device-writable */
+#define ATTACK_PROP_ID "attack"	  /* u32: enum attack_id */
+#define ATTACK_PROP_ARENA "arena" /* u64 u64: IOVA and size of the CVQ arena */
+#define ATTACK_PROP_READABLE                                                                       \
+	"arena-readable" /* u64: its first so many bytes are device-readable, the rest             \
+			    device-writable */
 #define ATTACK_PROP_MAGIC "canary-magic-inverted" /* u64: ~magic, see struct canary_line */
-#define ATTACK_PROP_SCAN "scan-stride"		 /* u64: bytes between the pages a CPU scan of all GPA space touches */
+#define ATTACK_PROP_SCAN                                                                           \
+	"scan-stride" /* u64: bytes between the pages a CPU scan of all GPA space touches */
 
 /* The catalogue's numbers. ATTACK_NONE makes the legal operations once and stops: a smoke test. */
 enum attack_id {
 	ATTACK_NONE = 0,
-	ATTACK_CPU_SCAN = 1,	  /* CPU read, write, execute over GPA space */
-	ATTACK_CANARY_SCAN = 2,	  /* all of guest RAM searched for canaries, also after a reset */
-	ATTACK_DESC = 3,	  /* a data queue's descriptor table at CVQ IOVAs */
-	ATTACK_AVAIL = 4,	  /* its available ring */
-	ATTACK_USED = 5,	  /* its used ring */
-	ATTACK_READABLE = 6,	  /* a device-readable buffer */
-	ATTACK_WRITABLE = 7,	  /* a device-writable buffer */
+	ATTACK_CPU_SCAN = 1,	/* CPU read, write, execute over GPA space */
+	ATTACK_CANARY_SCAN = 2, /* all of guest RAM searched for canaries, also after a reset */
+	ATTACK_DESC = 3,	/* a data queue's descriptor table at CVQ IOVAs */
+	ATTACK_AVAIL = 4,	/* its available ring */
+	ATTACK_USED = 5,	/* its used ring */
+	ATTACK_READABLE = 6,	/* a device-readable buffer */
+	ATTACK_WRITABLE = 7,	/* a device-writable buffer */
 };
 
 /*
- * Every 64-byte line of the CVQ arena that no ring structure occupies holds one of these. The guest is
- * told the magic, so that it knows a canary when it sees one; the secret it cannot know.
+ * Every 64-byte line of the CVQ arena that no ring structure occupies holds one of these. The guest
+ * is told the magic, so that it knows a canary when it sees one; the secret it cannot know.
  */
 #define CANARY_LINE 64
 struct canary_line {
@@ -56,25 +59,30 @@ struct canary_line {
 };
 
 /*
- * The report device. The guest writes a record into its RAM and the record's GPA (below 4 GiB, 8-byte
- * aligned) to REPORT_DOORBELL; the write returns when the host has taken the record. REPORT_STATUS
- * then reads 0, or an errno value if the host refused it (EFAULT, EINVAL, E2BIG).
+ * The report device. The guest writes a record into its RAM and the record's GPA (below 4 GiB,
+ * 8-byte aligned) to REPORT_DOORBELL; the write returns when the host has taken the record.
+ * REPORT_STATUS then reads 0, or an errno value if the host refused it (EFAULT, EINVAL, E2BIG).
  */
-#define REPORT_MAGIC 0x00    /* R: REPORT_MAGIC_VALUE */
-#define REPORT_VERSION 0x04  /* R: REPORT_VERSION_VALUE */
-#define REPORT_DOORBELL 0x08 /* W: GPA of a struct report */
-#define REPORT_STATUS 0x0c   /* R */
+#define REPORT_MAGIC 0x00	       /* R: REPORT_MAGIC_VALUE */
+#define REPORT_VERSION 0x04	       /* R: REPORT_VERSION_VALUE */
+#define REPORT_DOORBELL 0x08	       /* W: GPA of a struct report */
+#define REPORT_STATUS 0x0c	       /* R */
 #define REPORT_MAGIC_VALUE 0x50524652u /* "RFRP" */
 #define REPORT_VERSION_VALUE 1u
 #define REPORT_PAYLOAD_MAX 1024u
 
 enum report_type {
-	REPORT_TEXT = 1,  /* payload: text, no NUL; for people */
-	REPORT_STEP = 2,  /* payload: struct report_step: one legal operation and whether it worked */
-	REPORT_BEGIN = 3, /* payload: struct report_mark: an attempt starts; the host takes its snapshot before the write returns */
-	REPORT_END = 4,	  /* payload: struct report_mark: it is over, and the device is idle or given up on */
-	REPORT_LEAK = 5,  /* payload: struct report_leak: these bytes were read where a canary's magic was seen */
-	REPORT_DONE = 6,  /* payload: struct report_done: the last record; the guest halts after it */
+	REPORT_TEXT = 1, /* payload: text, no NUL; for people */
+	REPORT_STEP =
+	    2, /* payload: struct report_step: one legal operation and whether it worked */
+	REPORT_BEGIN = 3, /* payload: struct report_mark: an attempt starts; the host takes its
+			     snapshot before the write returns */
+	REPORT_END =
+	    4, /* payload: struct report_mark: it is over, and the device is idle or given up on */
+	REPORT_LEAK = 5, /* payload: struct report_leak: these bytes were read where a canary's
+			    magic was seen */
+	REPORT_DONE =
+	    6, /* payload: struct report_done: the last record; the guest halts after it */
 };
 
 struct report {
@@ -89,11 +97,13 @@ struct report_step {
 	char name[56]; /* NUL-terminated: "tx-loopback", "cvq-mac", "reset", ... */
 };
 
-/* One attempt. A row is a sequence of attempts, each between a BEGIN and an END with the same fields. */
+/* One attempt. A row is a sequence of attempts, each between a BEGIN and an END with the same
+ * fields. */
 struct report_mark {
 	uint32_t attack;  /* enum attack_id */
 	uint32_t attempt; /* 0, 1, ... within this run */
-	uint32_t queue;	  /* virtqueue index it goes through, or REPORT_NO_QUEUE for a CPU's attempt */
+	uint32_t
+	    queue; /* virtqueue index it goes through, or REPORT_NO_QUEUE for a CPU's attempt */
 	uint32_t outcome; /* END: enum attempt_outcome; BEGIN: 0 */
 	uint64_t address; /* the IOVA or GPA aimed at */
 	uint64_t length;
@@ -101,7 +111,8 @@ struct report_mark {
 };
 #define REPORT_NO_QUEUE 0xffffffffu
 
-/* What the guest itself saw; the verdict does not rest on it, since a refused DMA looks like any other. */
+/* What the guest itself saw; the verdict does not rest on it, since a refused DMA looks like any
+ * other. */
 enum attempt_outcome {
 	OUTCOME_COMPLETED = 0, /* the chain came back, or the CPU's accesses were made */
 	OUTCOME_NO_ANSWER = 1, /* no used entry within the attempt's time */
@@ -109,7 +120,8 @@ enum attempt_outcome {
 };
 
 struct report_leak {
-	uint64_t address; /* where the guest read the bytes: a GPA (CPU scan), or the IOVA it made the device read */
+	uint64_t address; /* where the guest read the bytes: a GPA (CPU scan), or the IOVA it made
+			     the device read */
 	uint8_t line[CANARY_LINE];
 };
 

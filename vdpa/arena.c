@@ -14,7 +14,8 @@ static int make_file(const char *name, uint64_t size, int *fd, uint8_t **host, s
 {
 	*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*fd < 0 || ftruncate(*fd, (off_t)size) < 0)
-		return err_set(e, ERR_INTERNAL, errno, "memfd_create", name, "out of memory or file descriptors");
+		return err_set(e, ERR_INTERNAL, errno, "memfd_create", name,
+			       "out of memory or file descriptors");
 	*host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	if (*host == MAP_FAILED) {
 		*host = NULL;
@@ -27,7 +28,8 @@ static int seal(int fd, int seals, const char *name, struct err *e)
 {
 	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
 		return err_set(e, ERR_HOST, errno, "F_ADD_SEALS", name,
-			       "the kernel must support memfd seals, F_SEAL_FUTURE_WRITE included (5.1 or newer)");
+			       "the kernel must support memfd seals, F_SEAL_FUTURE_WRITE included "
+			       "(5.1 or newer)");
 	return 0;
 }
 
@@ -71,7 +73,8 @@ void arena_fill(struct arena *a)
 	for (uint64_t n = 0; n < ARENA_SIZE / CANARY_LINE; n++) {
 		struct canary_line line = canary_make(a->key, a->magic, n);
 		uint64_t at = n * CANARY_LINE;
-		uint8_t *dst = at < ARENA_READABLE ? a->readable + at : a->writable + (at - ARENA_READABLE);
+		uint8_t *dst =
+		    at < ARENA_READABLE ? a->readable + at : a->writable + (at - ARENA_READABLE);
 		memcpy(dst, &line, sizeof(line));
 	}
 }

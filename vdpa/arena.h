@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CVQ arena: all memory that the device's CVQ group can reach, and nothing else. Two sealed memfds of
- * their own, because a VDUSE device gets the whole file behind a mapping: one the device may only read, one
- * it may write. It must never be part of guest RAM's file, nor of any KVM memory slot (but see breaks.h).
+ * The CVQ arena: all memory that the device's CVQ group can reach, and nothing else. Two sealed
+ * memfds of their own, because a VDUSE device gets the whole file behind a mapping: one the device
+ * may only read, one it may write. It must never be part of guest RAM's file, nor of any KVM memory
+ * slot (but see breaks.h).
  */
 #ifndef VDPA_ARENA_H
 #define VDPA_ARENA_H
@@ -13,7 +14,8 @@
 #include <stdint.h>
 
 #define ARENA_PAGE 4096u
-#define ARENA_READABLE (4 * ARENA_PAGE) /* page 0: descriptor table, available ring; pages 1-3: command */
+#define ARENA_READABLE                                                                             \
+	(4 * ARENA_PAGE) /* page 0: descriptor table, available ring; pages 1-3: command */
 #define ARENA_WRITABLE (2 * ARENA_PAGE) /* page 0: used ring; page 1: ack */
 #define ARENA_SIZE (ARENA_READABLE + ARENA_WRITABLE)
 
@@ -25,7 +27,8 @@ struct arena {
 	uint64_t magic;
 };
 
-/** Make the files, map and seal them: no shrinking or growing, and no new writer of the readable one. */
+/** Make the files, map and seal them: no shrinking or growing, and no new writer of the readable
+ * one. */
 int arena_create(struct arena *a, iova_t at, const uint8_t key[16], uint64_t magic, struct err *e);
 void arena_destroy(struct arena *a);
 

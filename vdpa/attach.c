@@ -2,10 +2,11 @@
 /*
  * A vhost-vDPA device taken into use; see attach.h.
  *
- * The stages of a start, in the only order that works on every parent tried, none skipped because an earlier
- * start did it: a reset keeps some of this state on one parent, and drops it on another.
+ * The stages of a start, in the only order that works on every parent tried, none skipped because
+ * an earlier start did it: a reset keeps some of this state on one parent, and drops it on another.
  *
- *   reset -> backend features -> negotiate -> groups known -> groups into ASIDs -> mappings -> ASIDs apart
+ *   reset -> backend features -> negotiate -> groups known -> groups into ASIDs -> mappings ->
+ * ASIDs apart
  *         -> rings -> enable -> DRIVER_OK -> status and groups again
  */
 #include "attach.h"
@@ -24,8 +25,10 @@
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |              \
 	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
-/* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control features. */
-#define PRIVATE (BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
+/* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
+ * features. */
+#define PRIVATE                                                                                    \
+	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
 /* A missing fact, as an error: the check, the device, and what was found. */
 #define MISSING(e, a, check, ...) err_set(e, ERR_HOST, ENOTSUP, check, (a)->vhost.path, __VA_ARGS__)
@@ -46,13 +49,15 @@ static int ack_backend_features(const struct attach *a, struct err *e)
 		want |= VHOST_F_IOTLB_ASID;
 	if (want & ~offered)
 		return MISSING(e, a, "backend features",
-			       "VHOST_BACKEND_F_IOTLB_ASID is not offered (0x%llx): the kernel cannot tell the CVQ's "
+			       "VHOST_BACKEND_F_IOTLB_ASID is not offered (0x%llx): the kernel "
+			       "cannot tell the CVQ's "
 			       "memory from the guest's, so the CVQ cannot be shadowed",
 			       (unsigned long long)offered);
 	return vhost_set_backend_features(&a->vhost, want, e);
 }
 
-/* The CVQ must be alone in its group, or no ASID can keep the others out. Asked before and after DRIVER_OK. */
+/* The CVQ must be alone in its group, or no ASID can keep the others out. Asked before and after
+ * DRIVER_OK. */
 static int check_groups(const struct attach *a, uint32_t group[DEVICE_QUEUES_MAX], struct err *e)
 {
 	unsigned cvq = attach_cvq_index();
@@ -65,7 +70,8 @@ static int check_groups(const struct attach *a, uint32_t group[DEVICE_QUEUES_MAX
 	for (unsigned q = 0; a->has_cvq && q < a->queues; q++)
 		if (q != cvq && group[q] == group[cvq])
 			return MISSING(e, a, "virtqueue groups",
-				       "the CVQ (queue %u) shares group %u with queue %u: the parent must put its CVQ "
+				       "the CVQ (queue %u) shares group %u with queue %u: the "
+				       "parent must put its CVQ "
 				       "into a group of its own",
 				       cvq, group[cvq], q);
 	return 0;
@@ -82,7 +88,8 @@ static int check_spaces(const struct attach *a, struct err *e)
 		return ret;
 	if (groups < 2 || spaces < 2)
 		return MISSING(e, a, "address spaces",
-			       "%u virtqueue group(s) and %u address space(s), 2 of each are needed to isolate a CVQ: "
+			       "%u virtqueue group(s) and %u address space(s), 2 of each are "
+			       "needed to isolate a CVQ: "
 			       "a VDUSE parent must speak API version 1",
 			       groups, spaces);
 	return 0;
@@ -96,7 +103,8 @@ static int check_range(const struct attach *a, struct err *e)
 	for (unsigned i = 0; !ret && i < a->iotlb.mem->count; i++) {
 		const struct gmem_region *r = &a->iotlb.mem->region[i];
 		if (r->start.v < first.v || r->start.v + r->size - 1 > last.v)
-			ret = MISSING(e, a, "IOVA range", "guest RAM up to 0x%llx is out of reach of the device",
+			ret = MISSING(e, a, "IOVA range",
+				      "guest RAM up to 0x%llx is out of reach of the device",
 				      (unsigned long long)(r->start.v + r->size - 1));
 	}
 	if (!ret && a->has_cvq &&
@@ -112,11 +120,14 @@ static int read_features(struct attach *a, struct err *e)
 	int ret = vhost_get_device_id(&a->vhost, &id, e);
 
 	if (!ret && id != VIRTIO_ID_NET)
-		ret = MISSING(e, a, "device id", "it is %u, not %u: only network devices are driven", id, VIRTIO_ID_NET);
+		ret =
+		    MISSING(e, a, "device id", "it is %u, not %u: only network devices are driven",
+			    id, VIRTIO_ID_NET);
 	if (!ret)
 		ret = vhost_get_features(&a->vhost, &offered, e);
 	if (!ret && !(offered & BIT(VIRTIO_F_VERSION_1)))
-		ret = MISSING(e, a, "features", "VIRTIO_F_VERSION_1 is not offered (0x%llx)", (unsigned long long)offered);
+		ret = MISSING(e, a, "features", "VIRTIO_F_VERSION_1 is not offered (0x%llx)",
+			      (unsigned long long)offered);
 	if (!ret)
 		ret = vhost_get_vqs_count(&a->vhost, &count, e);
 	if (ret)
@@ -138,11 +149,12 @@ static int read_config(struct attach *a, struct err *e)
 	if (ret)
 		return ret;
 	a->config_len = size < ATTACH_CONFIG_MAX ? size : ATTACH_CONFIG_MAX;
-	return a->config_len ? vhost_get_config(&a->vhost, a->config, (uint32_t)a->config_len, e) : 0;
+	return a->config_len ? vhost_get_config(&a->vhost, a->config, (uint32_t)a->config_len, e)
+			     : 0;
 }
 
-int attach_open(struct attach *a, const char *path, const struct gmem *mem, const struct arena *arena,
-		bool private_cvq, uint32_t breaks, struct err *e)
+int attach_open(struct attach *a, const char *path, const struct gmem *mem,
+		const struct arena *arena, bool private_cvq, uint32_t breaks, struct err *e)
 {
 	uint32_t group[DEVICE_QUEUES_MAX] = {0};
 
@@ -182,7 +194,8 @@ int attach_reset(struct attach *a, struct err *e)
 	return vhost_set_status(&a->vhost, 0, e);
 }
 
-/* SET_STATUS returns 0 even if the parent refused (vduse_vdpa_set_status), so the status is read back. */
+/* SET_STATUS returns 0 even if the parent refused (vduse_vdpa_set_status), so the status is read
+ * back. */
 static int set_status(const struct attach *a, uint8_t status, const char *stage, struct err *e)
 {
 	uint8_t now;
@@ -192,7 +205,8 @@ static int set_status(const struct attach *a, uint8_t status, const char *stage,
 		ret = vhost_get_status(&a->vhost, &now, e);
 	if (!ret && now != status)
 		ret = err_set(e, ERR_HOST, EIO, stage, a->vhost.path,
-			      "status 0x%02x was written and 0x%02x is read: the parent refused it", status, now);
+			      "status 0x%02x was written and 0x%02x is read: the parent refused it",
+			      status, now);
 	return ret;
 }
 
@@ -201,7 +215,8 @@ static int negotiate(const struct attach *a, uint64_t features, struct err *e)
 	const uint8_t found = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
 	int ret = set_status(a, found, "ACKNOWLEDGE | DRIVER", e);
 
-	/* The device gets IOVAs, so ACCESS_PLATFORM is ours to accept, whatever the guest was offered. */
+	/* The device gets IOVAs, so ACCESS_PLATFORM is ours to accept, whatever the guest was
+	 * offered. */
 	if (!ret)
 		ret = vhost_set_features(&a->vhost, features | BIT(VIRTIO_F_ACCESS_PLATFORM), e);
 	if (!ret)
@@ -209,7 +224,8 @@ static int negotiate(const struct attach *a, uint64_t features, struct err *e)
 	return ret;
 }
 
-static int assign_groups(const struct attach *a, const uint32_t group[DEVICE_QUEUES_MAX], struct err *e)
+static int assign_groups(const struct attach *a, const uint32_t group[DEVICE_QUEUES_MAX],
+			 struct err *e)
 {
 	unsigned cvq = attach_cvq_index();
 
@@ -235,7 +251,8 @@ static int map_memory(struct attach *a, struct err *e)
 	return ret;
 }
 
-static int set_up_queue(const struct attach *a, unsigned q, const struct attach_queue *s, struct err *e)
+static int set_up_queue(const struct attach *a, unsigned q, const struct attach_queue *s,
+			struct err *e)
 {
 	int ret = vhost_set_vring_num(&a->vhost, q, s->num, e);
 
@@ -246,12 +263,14 @@ static int set_up_queue(const struct attach *a, unsigned q, const struct attach_
 	if (!ret)
 		ret = vhost_set_vring_kick(&a->vhost, q, s->kick_fd, e);
 	/*
-	 * Once per start and before DRIVER_OK: replacing a live one frees the old eventfd before the parent
-	 * has let go of it (vhost_vdpa_vring_ioctl, set_vq_cb), which races an interrupt.
+	 * Once per start and before DRIVER_OK: replacing a live one frees the old eventfd before
+	 * the parent has let go of it (vhost_vdpa_vring_ioctl, set_vq_cb), which races an
+	 * interrupt.
 	 */
 	if (!ret)
 		ret = vhost_set_vring_call(&a->vhost, q, s->call_fd, e);
-	/* Before DRIVER_OK, since not every parent can enable after it; none waits for another queue. */
+	/* Before DRIVER_OK, since not every parent can enable after it; none waits for another
+	 * queue. */
 	if (!ret)
 		ret = vhost_set_vring_enable(&a->vhost, q, true, e);
 	return ret;
@@ -265,17 +284,20 @@ static int go_live(const struct attach *a, const uint32_t before[DEVICE_QUEUES_M
 				 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK,
 			     "DRIVER_OK", e);
 
-	/* A VDUSE parent may move a queue to another group until it has answered DRIVER_OK (VDUSE_VQ_SETUP). */
+	/* A VDUSE parent may move a queue to another group until it has answered DRIVER_OK
+	 * (VDUSE_VQ_SETUP). */
 	if (!ret)
 		ret = check_groups(a, group, e);
 	for (unsigned q = 0; !ret && q < a->queues; q++)
 		if (group[q] != before[q])
-			ret = MISSING(e, a, "virtqueue groups", "queue %u moved from group %u to %u during the start", q,
+			ret = MISSING(e, a, "virtqueue groups",
+				      "queue %u moved from group %u to %u during the start", q,
 				      before[q], group[q]);
 	return ret;
 }
 
-static int run_stages(struct attach *a, uint64_t features, const struct attach_queue *queues, struct err *e)
+static int run_stages(struct attach *a, uint64_t features, const struct attach_queue *queues,
+		      struct err *e)
 {
 	uint32_t group[DEVICE_QUEUES_MAX] = {0};
 	int ret = attach_reset(a, e);
@@ -298,7 +320,8 @@ static int run_stages(struct attach *a, uint64_t features, const struct attach_q
 	return ret;
 }
 
-int attach_start(struct attach *a, uint64_t features, const struct attach_queue *queues, struct err *e)
+int attach_start(struct attach *a, uint64_t features, const struct attach_queue *queues,
+		 struct err *e)
 {
 	int ret = run_stages(a, features, queues, e);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vhost-vDPA device taken into use: what isolation needs is checked at open, and every stage of it is set
- * and confirmed at every start. Fails closed: a start that returns 0 has the CVQ in an address space that
- * no data queue can reach, as far as the kernel can be asked. It must never fall back to anything less.
+ * A vhost-vDPA device taken into use: what isolation needs is checked at open, and every stage of
+ * it is set and confirmed at every start. Fails closed: a start that returns 0 has the CVQ in an
+ * address space that no data queue can reach, as far as the kernel can be asked. It must never fall
+ * back to anything less.
  *
- * All of it can block for as long as the parent is silent, so the device's thread calls it and nobody else.
+ * All of it can block for as long as the parent is silent, so the device's thread calls it and
+ * nobody else.
  */
 #ifndef VDPA_ATTACH_H
 #define VDPA_ATTACH_H
@@ -30,7 +32,8 @@ struct attach {
 	size_t config_len;
 };
 
-/** One queue as the device is to see it: ring addresses as IOVAs of the queue's ASID, and its event fds. */
+/** One queue as the device is to see it: ring addresses as IOVAs of the queue's ASID, and its event
+ * fds. */
 struct attach_queue {
 	bool used;
 	uint16_t num;
@@ -39,18 +42,22 @@ struct attach_queue {
 };
 
 /**
- * Open @path, become its owner and read its facts. @mem and @arena are borrowed for the attach's life;
+ * Open @path, become its owner and read its facts. @mem and @arena are borrowed for the attach's
+ * life;
  * @arena is ignored if the device has no CVQ. ERR_HOST names the first fact that is missing.
  */
-int attach_open(struct attach *a, const char *path, const struct gmem *mem, const struct arena *arena,
-		bool private_cvq, uint32_t breaks, struct err *e);
+int attach_open(struct attach *a, const char *path, const struct gmem *mem,
+		const struct arena *arena, bool private_cvq, uint32_t breaks, struct err *e);
 void attach_close(struct attach *a);
 
-/** The index of the CVQ with the features this VMM negotiates (no VIRTIO_NET_F_MQ: section 5.1.2). */
+/** The index of the CVQ with the features this VMM negotiates (no VIRTIO_NET_F_MQ: section 5.1.2).
+ */
 unsigned attach_cvq_index(void);
 
-/** Reset the device, then take it through every stage up to DRIVER_OK and confirm each. On error it is reset again. */
-int attach_start(struct attach *a, uint64_t features, const struct attach_queue *queues, struct err *e);
+/** Reset the device, then take it through every stage up to DRIVER_OK and confirm each. On error it
+ * is reset again. */
+int attach_start(struct attach *a, uint64_t features, const struct attach_queue *queues,
+		 struct err *e);
 
 /** Write status 0. */
 int attach_reset(struct attach *a, struct err *e);

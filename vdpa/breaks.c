@@ -10,9 +10,10 @@ const struct break_info break_table[BREAK_COUNT] = {
     [BREAK_MERGE_ASID] = {"merge-asid", BREAK_IN_VMM,
 			  "the CVQ's group stays in ASID 0 and its arena is mapped there",
 			  "vdpa/iotlb.c: iotlb_cvq_asid()"},
-    [BREAK_NO_ASID_ACK] = {"no-asid-ack", BREAK_IN_VMM,
-			   "VHOST_BACKEND_F_IOTLB_ASID is not acked, so the kernel maps the arena in ASID 0",
-			   "vdpa/attach.c: ack_backend_features()"},
+    [BREAK_NO_ASID_ACK] =
+	{"no-asid-ack", BREAK_IN_VMM,
+	 "VHOST_BACKEND_F_IOTLB_ASID is not acked, so the kernel maps the arena in ASID 0",
+	 "vdpa/attach.c: ack_backend_features()"},
     [BREAK_MEMSLOT] = {"memslot", BREAK_IN_VMM,
 		       "the CVQ's arena is a KVM memory slot at a GPA equal to its IOVA",
 		       "vmm/assemble.c: add_memory_broken()"},
@@ -25,9 +26,10 @@ const struct break_info break_table[BREAK_COUNT] = {
     [BREAK_DOUBLE_FETCH] = {"double-fetch", BREAK_IN_VMM,
 			    "a control command is copied from the guest again after it was judged",
 			    "vdpa/cvq.c: forward()"},
-    [BREAK_SKIP_CHECK] = {"skip-check", BREAK_IN_VMM,
-			  "one check on what the guest or the device says is left out: =NAME, or cvq-validate",
-			  "virtio/check.h: CHECK()"},
+    [BREAK_SKIP_CHECK] =
+	{"skip-check", BREAK_IN_VMM,
+	 "one check on what the guest or the device says is left out: =NAME, or cvq-validate",
+	 "virtio/check.h: CHECK()"},
 };
 
 int break_check_of(const char *name)

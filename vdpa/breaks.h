@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The breaks: one table of the faults that can be put into Ringfence on purpose, so that a proof can
- * show that it would see them. Each has one effect at one named point of the code.
- * None may ever be on by itself, and with RINGFENCE_BREAKS=OFF none exists.
+ * The breaks: one table of the faults that can be put into Ringfence on purpose, so that a proof
+ * can show that it would see them. Each has one effect at one named point of the code. None may
+ * ever be on by itself, and with RINGFENCE_BREAKS=OFF none exists.
  */
 #ifndef VDPA_BREAKS_H
 #define VDPA_BREAKS_H
@@ -36,12 +36,13 @@ extern const struct break_info break_table[BREAK_COUNT];
 
 /**
  * The id of the break of that name, or -1. With RINGFENCE_BREAKS=OFF always -1.
- * BREAK_SKIP_CHECK has a name for each check beside its own: "skip-check=NAME". Which one is left out is no part of a
- * set of breaks: who turns it on hands break_check_of() to check_leave_out().
+ * BREAK_SKIP_CHECK has a name for each check beside its own: "skip-check=NAME". Which one is left
+ * out is no part of a set of breaks: who turns it on hands break_check_of() to check_leave_out().
  */
 int break_by_name(const char *name);
 
-/** The check (enum check_id) that the break of that name leaves out, or CHECK_NONE; "skip-check" alone: cvq-validate. */
+/** The check (enum check_id) that the break of that name leaves out, or CHECK_NONE; "skip-check"
+ * alone: cvq-validate. */
 int break_check_of(const char *name);
 
 /** A set of breaks is a bit mask of 1 << enum break_id; 0 is the isolated configuration. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Canary lines; see canary.h. The secret of line n is the SplitMix64 stream of the key's two halves and n:
- * unpredictable enough that a guest which never saw a line cannot name it, and computed alike on both sides.
- * It must never be mistaken for cryptography: nothing but the proof's own bookkeeping rests on it.
+ * Canary lines; see canary.h. The secret of line n is the SplitMix64 stream of the key's two halves
+ * and n: unpredictable enough that a guest which never saw a line cannot name it, and computed
+ * alike on both sides. It must never be mistaken for cryptography: nothing but the proof's own
+ * bookkeeping rests on it.
  */
 #include "canary.h"
 
@@ -28,7 +29,8 @@ struct canary_line canary_make(const uint8_t key[16], uint64_t magic, uint64_t n
 	return line;
 }
 
-int64_t canary_find(const uint8_t key[16], uint64_t magic, uint64_t lines, const struct canary_line *line)
+int64_t canary_find(const uint8_t key[16], uint64_t magic, uint64_t lines,
+		    const struct canary_line *line)
 {
 	if (line->magic != magic)
 		return -1;

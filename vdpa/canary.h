@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The canaries that fill CVQ memory: line n of the arena, 64 bytes, is the magic and 56 bytes derived from
- * a secret key and n. Used by the VMM to fill and by the judge to recognise; pure, no I/O.
+ * The canaries that fill CVQ memory: line n of the arena, 64 bytes, is the magic and 56 bytes
+ * derived from a secret key and n. Used by the VMM to fill and by the judge to recognise; pure, no
+ * I/O.
  */
 #ifndef VDPA_CANARY_H
 #define VDPA_CANARY_H
@@ -14,6 +15,7 @@
 struct canary_line canary_make(const uint8_t key[16], uint64_t magic, uint64_t n);
 
 /** The number below @lines of the line that @line is a true copy of, or -1. */
-int64_t canary_find(const uint8_t key[16], uint64_t magic, uint64_t lines, const struct canary_line *line);
+int64_t canary_find(const uint8_t key[16], uint64_t magic, uint64_t lines,
+		    const struct canary_line *line);
 
 #endif

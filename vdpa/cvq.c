@@ -5,8 +5,8 @@
  *   guest ring --pop--> chain --copy once--> command --validate--> shadow ring --> device
  *   guest ring <-push-- chain <-- one ack byte <-- commit, if OK <-- one completion, checked
  *
- * A command that is late is answered with VIRTIO_NET_ERR, and the device is not asked again before its next
- * reset: it might still act on that command, and then nobody would know its state.
+ * A command that is late is answered with VIRTIO_NET_ERR, and the device is not asked again before
+ * its next reset: it might still act on that command, and then nobody would know its state.
  */
 #include "cvq.h"
 
@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 
-int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num, gpa_t desc,
-	      gpa_t driver, gpa_t device)
+int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num,
+	      gpa_t desc, gpa_t driver, gpa_t device)
 {
 	*c = (struct cvq){.mem = m, .features = features};
 	int ret = queue_init(&c->guest, m, num, desc, driver, device);
@@ -44,7 +44,8 @@ static unsigned complete(struct cvq *c, uint8_t ack)
 /* Copy the popped chain's command once, judge the copy and forward that. */
 static unsigned forward(struct cvq *c)
 {
-	int64_t n = queue_read(&c->chain, c->mem, c->command, sizeof(c->command)); /* UNTRUSTED: guest */
+	int64_t n =
+	    queue_read(&c->chain, c->mem, c->command, sizeof(c->command)); /* UNTRUSTED: guest */
 
 	if (n < 0 || CHECK(CVQ_DEAD, c->dead) || CHECK(CVQ_ACK_ROOM, c->chain.writable_len == 0) ||
 	    CHECK(CVQ_VALIDATE, ctrl_validate(c->features, c->command, (size_t)n) != 0))
@@ -88,7 +89,8 @@ unsigned cvq_device_call(struct cvq *c)
 		return 0;
 	if (ret < 0) {
 		c->dead = true;
-		return CVQ_DEVICE_BROKE | (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : complete(c, VIRTIO_NET_ERR));
+		return CVQ_DEVICE_BROKE |
+		       (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : complete(c, VIRTIO_NET_ERR));
 	}
 	if (!CHECK(CVQ_COMMIT, ack != VIRTIO_NET_OK))
 		ctrl_commit(&c->state, c->command, c->len);

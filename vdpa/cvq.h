@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The story of a control command: popped from the guest's ring, copied once, checked, forwarded through the
- * shadow ring, acknowledged, committed to the private state, completed to the guest. Every popped chain is
- * pushed exactly once, with VIRTIO_NET_ERR when anything failed. It must never wait, nor read the guest's
- * bytes twice, nor let the guest see the device's memory or the device the guest's.
+ * The story of a control command: popped from the guest's ring, copied once, checked, forwarded
+ * through the shadow ring, acknowledged, committed to the private state, completed to the guest.
+ * Every popped chain is pushed exactly once, with VIRTIO_NET_ERR when anything failed. It must
+ * never wait, nor read the guest's bytes twice, nor let the guest see the device's memory or the
+ * device the guest's.
  */
 #ifndef VDPA_CVQ_H
 #define VDPA_CVQ_H
@@ -25,32 +26,37 @@ struct cvq {
 
 	bool in_flight; /* @chain waits for the device */
 	struct queue_chain chain;
-	uint8_t command[CTRL_COMMAND_MAX + 1]; /* the private copy; one more, to see that a command is too long */
+	uint8_t command[CTRL_COMMAND_MAX +
+			1]; /* the private copy; one more, to see that a command is too long */
 	size_t len;
 
-	bool dead; /* the device has broken the rules or timed out: every command fails till the next start */
+	bool dead; /* the device has broken the rules or timed out: every command fails till the
+		      next start */
 };
 
 /** What the caller has to do after a step; any combination. */
 enum {
-	CVQ_KICK = 1,	      /* kick the shadow ring and start the deadline */
-	CVQ_INTERRUPT = 2,    /* interrupt the guest */
-	CVQ_MORE = 4,	      /* call cvq_guest_kick() again soon: the step's share of work is done */
-	CVQ_GUEST_BROKE = 8,  /* the guest's ring cannot be followed any more: NEEDS_RESET */
+	CVQ_KICK = 1,	   /* kick the shadow ring and start the deadline */
+	CVQ_INTERRUPT = 2, /* interrupt the guest */
+	CVQ_MORE = 4,	   /* call cvq_guest_kick() again soon: the step's share of work is done */
+	CVQ_GUEST_BROKE = 8,   /* the guest's ring cannot be followed any more: NEEDS_RESET */
 	CVQ_DEVICE_BROKE = 16, /* the device's answer made no sense: NEEDS_RESET */
 };
 
-/** Take the guest's ring as it was set up and an empty shadow ring in @a. Errors: queue_init()'s. */
-int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num, gpa_t desc,
-	      gpa_t driver, gpa_t device) __attribute__((warn_unused_result));
+/** Take the guest's ring as it was set up and an empty shadow ring in @a. Errors: queue_init()'s.
+ */
+int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num,
+	      gpa_t desc, gpa_t driver, gpa_t device) __attribute__((warn_unused_result));
 
-/** The guest notified its ring: take what is there, until a command is in flight or nothing is left. */
+/** The guest notified its ring: take what is there, until a command is in flight or nothing is
+ * left. */
 unsigned cvq_guest_kick(struct cvq *c);
 
 /** The device called, or may have: complete the command in flight if it is answered, and go on. */
 unsigned cvq_device_call(struct cvq *c);
 
-/** The command in flight has run out of time: answer it with VIRTIO_NET_ERR and believe the device no more. */
+/** The command in flight has run out of time: answer it with VIRTIO_NET_ERR and believe the device
+ * no more. */
 unsigned cvq_timeout(struct cvq *c);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The callers' side of a device; see device.h. Whatever the kernel or the parent can delay is left to the
- * device's thread (worker.c) as a wish, and waited for, if at all, with the caller's deadline.
+ * The callers' side of a device; see device.h. Whatever the kernel or the parent can delay is left
+ * to the device's thread (worker.c) as a wish, and waited for, if at all, with the caller's
+ * deadline.
  *
- * Data queues never come here: their kicks go from KVM to vhost-vDPA and their calls from there to KVM, by
- * event fds that are only made here.
+ * Data queues never come here: their kicks go from KVM to vhost-vDPA and their calls from there to
+ * KVM, by event fds that are only made here.
  */
 #include "device_impl.h"
 
@@ -30,7 +31,8 @@ static int make_event_fds(struct device *d, struct err *e)
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		*fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (*fds[i] < 0)
-			return err_set(e, ERR_INTERNAL, errno, "eventfd", "queue notification", "raise the limit on open files");
+			return err_set(e, ERR_INTERNAL, errno, "eventfd", "queue notification",
+				       "raise the limit on open files");
 	}
 	return 0;
 }
@@ -92,7 +94,8 @@ static int open_in_thread(struct device *d, struct err *e)
 	int code = pthread_create(&d->thread, NULL, worker_main, d);
 	if (code) {
 		free_device(d);
-		return err_set(e, ERR_INTERNAL, code, "pthread_create", "device thread", "out of memory or processes");
+		return err_set(e, ERR_INTERNAL, code, "pthread_create", "device thread",
+			       "out of memory or processes");
 	}
 	pthread_mutex_lock(&d->lock);
 	bool answered = wait_idle(d, OPEN_DEADLINE_MS);
@@ -100,10 +103,12 @@ static int open_in_thread(struct device *d, struct err *e)
 	pthread_mutex_unlock(&d->lock);
 
 	if (!answered) {
-		/* The thread sits in the kernel and holds the device: both stay until the process ends. */
+		/* The thread sits in the kernel and holds the device: both stay until the process
+		 * ends. */
 		pthread_detach(d->thread);
 		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "open", d->cfg.path,
-			       "the parent did not answer within %u ms: is its process alive?", OPEN_DEADLINE_MS);
+			       "the parent did not answer within %u ms: is its process alive?",
+			       OPEN_DEADLINE_MS);
 	}
 	if (result.kind != ERR_NONE) {
 		pthread_join(d->thread, NULL);
@@ -124,9 +129,11 @@ int device_open(struct device **out, const struct device_config *cfg, struct err
 		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", "device", "out of memory");
 	if (gmem_contains(cfg->mem, gpa(at.v), ARENA_SIZE) != (cfg->placement == PLACE_ALIASED)) {
 		free_device(d);
-		return err_set(e, ERR_USAGE, 0, "placement", cfg->placement == PLACE_ALIASED ? "aliased" : "hole",
+		return err_set(e, ERR_USAGE, 0, "placement",
+			       cfg->placement == PLACE_ALIASED ? "aliased" : "hole",
 			       "guest RAM must %s IOVA 0x%llx: choose another memory size",
-			       cfg->placement == PLACE_ALIASED ? "cover" : "end below", (unsigned long long)at.v);
+			       cfg->placement == PLACE_ALIASED ? "cover" : "end below",
+			       (unsigned long long)at.v);
 	}
 	int ret = make_event_fds(d, e);
 	if (!ret)
@@ -214,12 +221,14 @@ struct device_arena device_arena(const struct device *d)
 				     .asid = iotlb_cvq_asid(&d->attach.iotlb)};
 }
 
-void device_start(struct device *d, uint64_t features, const struct device_queue *queues, unsigned count)
+void device_start(struct device *d, uint64_t features, const struct device_queue *queues,
+		  unsigned count)
 {
 	pthread_mutex_lock(&d->lock);
 	d->features = features;
 	memset(d->queue, 0, sizeof(d->queue));
-	memcpy(d->queue, queues, sizeof(*queues) * (count < DEVICE_QUEUES_MAX ? count : DEVICE_QUEUES_MAX));
+	memcpy(d->queue, queues,
+	       sizeof(*queues) * (count < DEVICE_QUEUES_MAX ? count : DEVICE_QUEUES_MAX));
 	make_wish(d, WISH_START);
 	pthread_mutex_unlock(&d->lock);
 }

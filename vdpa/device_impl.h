@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What device.c (the callers' side) and worker.c (the device's thread) share, and who may touch what.
- * It must never be included by anything else.
+ * What device.c (the callers' side) and worker.c (the device's thread) share, and who may touch
+ * what. It must never be included by anything else.
  */
 #ifndef VDPA_DEVICE_IMPL_H
 #define VDPA_DEVICE_IMPL_H
@@ -13,7 +13,8 @@
 #include <pthread.h>
 #include <time.h>
 
-/** What somebody wants of the thread. Only the latest wish counts: a start begins with a reset anyway. */
+/** What somebody wants of the thread. Only the latest wish counts: a start begins with a reset
+ * anyway. */
 enum wish { WISH_NOTHING, WISH_RESET, WISH_START, WISH_CLOSE };
 
 struct device {
@@ -33,8 +34,9 @@ struct device {
 	struct err open_error;
 	bool closed; /* ... to here */
 
-	struct attach attach; /* its facts are fixed once the open is done; the rest is the thread's */
-	struct cvq cvq;	      /* the thread's, as is all below */
+	struct attach
+	    attach;	/* its facts are fixed once the open is done; the rest is the thread's */
+	struct cvq cvq; /* the thread's, as is all below */
 	bool cvq_live;
 	struct timespec deadline; /* of the command in flight */
 };

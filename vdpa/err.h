@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What went wrong on the host's side, told once and carried up: the call, its object, errno and what
- * to do about it. It must never be used for what the guest or the device did wrong: that is 0 or -errno.
+ * What went wrong on the host's side, told once and carried up: the call, its object, errno and
+ * what to do about it. It must never be used for what the guest or the device did wrong: that is 0
+ * or -errno.
  */
 #ifndef VDPA_ERR_H
 #define VDPA_ERR_H
@@ -24,9 +25,9 @@ struct err {
 };
 
 /**
- * Fill @e with "CALL(OBJECT): strerror (ERRNONAME): remedy" and return -code (or -EINVAL where @code
- * is 0, leaving the errno part out). The remedy is printf-like and may be empty. The first error
- * stays: a second err_set() on a filled @e changes nothing but returns the same value.
+ * Fill @e with "CALL(OBJECT): strerror (ERRNONAME): remedy" and return -code (or -EINVAL where
+ * @code is 0, leaving the errno part out). The remedy is printf-like and may be empty. The first
+ * error stays: a second err_set() on a filled @e changes nothing but returns the same value.
  */
 int err_set(struct err *e, enum err_kind kind, int code, const char *call, const char *object,
 	    const char *remedy, ...) __attribute__((format(printf, 6, 7)));

@@ -2,8 +2,9 @@
 /*
  * The driver's side of the shadow ring; see svq.h.
  *
- * The readable file holds the descriptor table, the available ring and the command; the writable file holds
- * the used ring and the ack. The device cannot write the first at all, so what it was told stays told.
+ * The readable file holds the descriptor table, the available ring and the command; the writable
+ * file holds the used ring and the ack. The device cannot write the first at all, so what it was
+ * told stays told.
  */
 #include "svq.h"
 
@@ -50,7 +51,8 @@ void svq_init(struct svq *s, struct arena *a)
 	arena_fill(a);
 	memset(desc_table(s), 0, sizeof(struct vring_desc) * SVQ_NUM);
 	memset(avail_ring(s), 0, sizeof(struct vring_avail) + 2 * (SVQ_NUM + 1));
-	memset(used_ring(s), 0, sizeof(struct vring_used) + sizeof(struct vring_used_elem) * SVQ_NUM + 2);
+	memset(used_ring(s), 0,
+	       sizeof(struct vring_used) + sizeof(struct vring_used_elem) * SVQ_NUM + 2);
 }
 
 iova_t svq_desc(const struct svq *s)

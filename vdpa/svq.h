@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver's side of the shadow ring: a split virtqueue (virtio 1.3 section 2.7) in the arena, with one
- * command in flight. What the device can write (used ring, ack) is read once and judged; the indices of
- * this side are kept in private memory. It must never wait: its caller owns the deadline.
+ * The driver's side of the shadow ring: a split virtqueue (virtio 1.3 section 2.7) in the arena,
+ * with one command in flight. What the device can write (used ring, ack) is read once and judged;
+ * the indices of this side are kept in private memory. It must never wait: its caller owns the
+ * deadline.
  */
 #ifndef VDPA_SVQ_H
 #define VDPA_SVQ_H
@@ -29,12 +30,14 @@ iova_t svq_desc(const struct svq *s);
 iova_t svq_driver(const struct svq *s);
 iova_t svq_device(const struct svq *s);
 
-/** Copy a command into the arena and make it available. At most CTRL_COMMAND_MAX bytes, and none in flight. */
+/** Copy a command into the arena and make it available. At most CTRL_COMMAND_MAX bytes, and none in
+ * flight. */
 void svq_submit(struct svq *s, const void *cmd, size_t len);
 
 /**
  * Look for the completion of the command in flight. 1: *ack holds the device's answer; 0: not yet;
- * -EPROTO: the device completed something else, or with another length than the one byte it had to write.
+ * -EPROTO: the device completed something else, or with another length than the one byte it had to
+ * write.
  */
 int svq_poll(struct svq *s, uint8_t *ack) __attribute__((warn_unused_result));
 

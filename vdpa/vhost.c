@@ -15,7 +15,8 @@ static const char *open_remedy(int code)
 {
 	switch (code) {
 	case ENOENT:
-		return "no such vhost-vDPA device: create one ('ringfence device') and load vhost_vdpa";
+		return "no such vhost-vDPA device: create one ('ringfence device') and load "
+		       "vhost_vdpa";
 	case EBUSY:
 		return "another process has it open (a forked child counts): stop that one first";
 	case EACCES:
@@ -45,20 +46,22 @@ void vhost_close(struct vhost *v)
 	v->fd = -1;
 }
 
-static int call(const struct vhost *v, unsigned long request, const char *name, void *arg, struct err *e)
+static int call(const struct vhost *v, unsigned long request, const char *name, void *arg,
+		struct err *e)
 {
 	if (ioctl(v->fd, request, arg) < 0)
 		return err_set(e, ERR_HOST, errno, name, v->path, "%s",
-			       errno == EIO	   ? "the parent refused or did not answer"
-			       : errno == ENOTTY   ? "not a vhost-vDPA device, or a kernel too old for it"
+			       errno == EIO ? "the parent refused or did not answer"
+			       : errno == ENOTTY
+				   ? "not a vhost-vDPA device, or a kernel too old for it"
 			       : errno == EOPNOTSUPP ? "the parent does not support it"
 						     : "");
 	return 0;
 }
 
 /* As call(), for what concerns one queue, group or range that the error should name. */
-static int call_on(const struct vhost *v, unsigned long request, const char *name, const char *what, uint32_t n,
-		   void *arg, struct err *e)
+static int call_on(const struct vhost *v, unsigned long request, const char *name, const char *what,
+		   uint32_t n, void *arg, struct err *e)
 {
 	char object[160];
 
@@ -163,7 +166,8 @@ int vhost_get_vring_max(const struct vhost *v, uint16_t *num, struct err *e)
 int vhost_get_vring_group(const struct vhost *v, unsigned q, uint32_t *group, struct err *e)
 {
 	struct vhost_vring_state s = {.index = q};
-	int ret = call_on(v, VHOST_VDPA_GET_VRING_GROUP, "VHOST_VDPA_GET_VRING_GROUP", "queue", q, &s, e);
+	int ret =
+	    call_on(v, VHOST_VDPA_GET_VRING_GROUP, "VHOST_VDPA_GET_VRING_GROUP", "queue", q, &s, e);
 
 	*group = s.num;
 	return ret;
@@ -173,7 +177,8 @@ int vhost_set_group_asid(const struct vhost *v, uint32_t group, uint32_t asid, s
 {
 	struct vhost_vring_state s = {.index = group, .num = asid};
 
-	return call_on(v, VHOST_VDPA_SET_GROUP_ASID, "VHOST_VDPA_SET_GROUP_ASID", "group", group, &s, e);
+	return call_on(v, VHOST_VDPA_SET_GROUP_ASID, "VHOST_VDPA_SET_GROUP_ASID", "group", group,
+		       &s, e);
 }
 
 int vhost_set_vring_num(const struct vhost *v, unsigned q, uint16_t num, struct err *e)
@@ -190,10 +195,11 @@ int vhost_set_vring_base(const struct vhost *v, unsigned q, uint16_t avail, stru
 	return call_on(v, VHOST_SET_VRING_BASE, "VHOST_SET_VRING_BASE", "queue", q, &s, e);
 }
 
-int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver, iova_t device,
-			 struct err *e)
+int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver,
+			 iova_t device, struct err *e)
 {
-	/* The fields say "user address"; for vhost-vDPA they carry IOVAs (vhost_vdpa_vring_ioctl). */
+	/* The fields say "user address"; for vhost-vDPA they carry IOVAs (vhost_vdpa_vring_ioctl).
+	 */
 	struct vhost_vring_addr a = {.index = q,
 				     .desc_user_addr = desc.v,
 				     .avail_user_addr = driver.v,
@@ -220,11 +226,12 @@ int vhost_set_vring_enable(const struct vhost *v, unsigned q, bool on, struct er
 {
 	struct vhost_vring_state s = {.index = q, .num = on};
 
-	return call_on(v, VHOST_VDPA_SET_VRING_ENABLE, "VHOST_VDPA_SET_VRING_ENABLE", "queue", q, &s, e);
+	return call_on(v, VHOST_VDPA_SET_VRING_ENABLE, "VHOST_VDPA_SET_VRING_ENABLE", "queue", q,
+		       &s, e);
 }
 
-static int send_iotlb(const struct vhost *v, uint32_t asid, const struct vhost_iotlb_msg *m, const char *name,
-		      struct err *e)
+static int send_iotlb(const struct vhost *v, uint32_t asid, const struct vhost_iotlb_msg *m,
+		      const char *name, struct err *e)
 {
 	struct vhost_msg_v2 msg = {.type = VHOST_IOTLB_MSG_V2, .asid = asid, .iotlb = *m};
 	char object[160];
@@ -240,8 +247,8 @@ static int send_iotlb(const struct vhost *v, uint32_t asid, const struct vhost_i
 		       "the range overlaps another mapping, or the parent refused it");
 }
 
-int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size, const void *host,
-		    enum vhost_perm perm, struct err *e)
+int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size,
+		    const void *host, enum vhost_perm perm, struct err *e)
 {
 	struct vhost_iotlb_msg m = {.iova = at.v,
 				    .size = size,

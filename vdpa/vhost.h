@@ -3,9 +3,9 @@
  * /dev/vhost-vdpa-N: one function per ioctl and IOTLB message, named after it, and no policy.
  * It must never decide which memory goes into which ASID: only iotlb.c calls the map functions.
  *
- * All return 0 or -errno with @e filled in (call, queue or range, errno, and what it means there); rules are
- * drivers/vhost/vdpa.c's. Most can block while the parent answers a message; none has a time limit of its
- * own, so they are called from the device's thread only.
+ * All return 0 or -errno with @e filled in (call, queue or range, errno, and what it means there);
+ * rules are drivers/vhost/vdpa.c's. Most can block while the parent answers a message; none has a
+ * time limit of its own, so they are called from the device's thread only.
  */
 #ifndef VDPA_VHOST_H
 #define VDPA_VHOST_H
@@ -56,16 +56,18 @@ int vhost_set_group_asid(const struct vhost *v, uint32_t group, uint32_t asid, s
 
 int vhost_set_vring_num(const struct vhost *v, unsigned q, uint16_t num, struct err *e);
 int vhost_set_vring_base(const struct vhost *v, unsigned q, uint16_t avail, struct err *e);
-int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver, iova_t device,
-			 struct err *e);
+int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver,
+			 iova_t device, struct err *e);
 int vhost_set_vring_kick(const struct vhost *v, unsigned q, int fd, struct err *e);
 int vhost_set_vring_call(const struct vhost *v, unsigned q, int fd, struct err *e);
 int vhost_set_vring_enable(const struct vhost *v, unsigned q, bool on, struct err *e);
 
-/** IOTLB UPDATE: [at, at + size) of @asid becomes the memory at @host, which must be MAP_SHARED of a file. */
-int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size, const void *host,
-		    enum vhost_perm perm, struct err *e);
+/** IOTLB UPDATE: [at, at + size) of @asid becomes the memory at @host, which must be MAP_SHARED of
+ * a file. */
+int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size,
+		    const void *host, enum vhost_perm perm, struct err *e);
 /** IOTLB INVALIDATE: every region of @asid that touches [at, at + size) goes, whole. */
-int vhost_iotlb_unmap(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size, struct err *e);
+int vhost_iotlb_unmap(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size,
+		      struct err *e);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread that owns a device: every call that the kernel or the parent can delay is made here, and the
- * CVQ's commands are moved here, each with a deadline. It must never be waited for without one.
+ * The thread that owns a device: every call that the kernel or the parent can delay is made here,
+ * and the CVQ's commands are moved here, each with a deadline. It must never be waited for without
+ * one.
  */
 #include "device_impl.h"
 
@@ -15,7 +16,8 @@
 
 void event_signal(int fd)
 {
-	/* This can only fail when the counter is full, and then the reader has been signalled already. */
+	/* This can only fail when the counter is full, and then the reader has been signalled
+	 * already. */
 	(void)eventfd_write(fd, 1);
 }
 
@@ -46,7 +48,8 @@ static int ms_until(const struct timespec *t)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	int64_t ms = (t->tv_sec - now.tv_sec) * 1000 + (t->tv_nsec - now.tv_nsec + 999999) / 1000000;
+	int64_t ms =
+	    (t->tv_sec - now.tv_sec) * 1000 + (t->tv_nsec - now.tv_nsec + 999999) / 1000000;
 	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
 }
 
@@ -80,13 +83,21 @@ static void carry_out(struct device *d, unsigned todo)
 }
 
 /* The guest's own ring, for the control that shows what passing it on would mean. */
-static void pass_cvq_through(struct device *d, struct attach_queue *out, const struct device_queue *guest)
+static void pass_cvq_through(struct device *d, struct attach_queue *out,
+			     const struct device_queue *guest)
 {
 	unsigned cvq = attach_cvq_index();
-	uint64_t table = guest->num * 16ull; /* bytes of descriptors; the upper half is canaries, as in the arena */
+	uint64_t table =
+	    guest->num *
+	    16ull; /* bytes of descriptors; the upper half is canaries, as in the arena */
 
-	*out = (struct attach_queue){true, guest->num, iova(guest->desc), iova(guest->driver), iova(guest->device),
-				     d->kick_fd[cvq], d->call_fd[cvq]};
+	*out = (struct attach_queue){true,
+				     guest->num,
+				     iova(guest->desc),
+				     iova(guest->driver),
+				     iova(guest->device),
+				     d->kick_fd[cvq],
+				     d->call_fd[cvq]};
 	for (uint64_t n = 0, at = table / 2; at + CANARY_LINE <= table; n++, at += CANARY_LINE) {
 		struct canary_line line = canary_make(d->arena.key, d->arena.magic, n);
 		if (gmem_write(d->cfg.mem, gpa(guest->desc + at), &line, sizeof(line)))
@@ -95,7 +106,8 @@ static void pass_cvq_through(struct device *d, struct attach_queue *out, const s
 }
 
 /* The shadow ring, in the arena, kicked and called by event fds of our own. */
-static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *guest, uint64_t features)
+static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *guest,
+		      uint64_t features)
 {
 	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, features, guest->num, gpa(guest->desc),
 			    gpa(guest->driver), gpa(guest->device));
@@ -121,15 +133,18 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	struct err e = {0};
 
 	for (unsigned q = 0; q < d->attach.queues && q != cvq; q++)
-		/* The guest's addresses go to the device as they are: its ASID has to hold, not a check here. */
-		queues[q] = (struct attach_queue){guest[q].ready, guest[q].num, iova(guest[q].desc),
-						  iova(guest[q].driver), iova(guest[q].device),
-						  d->kick_fd[q], d->call_fd[q]};
+		/* The guest's addresses go to the device as they are: its ASID has to hold, not a
+		 * check here. */
+		queues[q] = (struct attach_queue){guest[q].ready,	 guest[q].num,
+						  iova(guest[q].desc),	 iova(guest[q].driver),
+						  iova(guest[q].device), d->kick_fd[q],
+						  d->call_fd[q]};
 	if (d->attach.has_cvq && guest[cvq].ready) {
 		if (broken(d->cfg.breaks, BREAK_PASSTHROUGH)) {
 			pass_cvq_through(d, &queues[cvq], &guest[cvq]);
 		} else if (shadow_cvq(d, &queues[cvq], &guest[cvq], features)) {
-			tell_failed(d, "the guest's control ring is not in its RAM, or not a valid ring");
+			tell_failed(
+			    d, "the guest's control ring is not in its RAM, or not a valid ring");
 			(void)attach_reset(&d->attach, &e);
 			return;
 		}
@@ -142,7 +157,8 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		return;
 	}
 	for (unsigned q = 0; q < d->attach.queues; q++)
-		event_signal(d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
+		event_signal(
+		    d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
 }
 
 static void reset(struct device *d)
@@ -214,7 +230,8 @@ void *worker_main(void *device)
 {
 	struct device *d = device;
 	struct err e = {0};
-	int ret = attach_open(&d->attach, d->cfg.path, d->cfg.mem, &d->arena, d->cfg.private_cvq, d->cfg.breaks, &e);
+	int ret = attach_open(&d->attach, d->cfg.path, d->cfg.mem, &d->arena, d->cfg.private_cvq,
+			      d->cfg.breaks, &e);
 
 	pthread_mutex_lock(&d->lock);
 	d->open_error = e;

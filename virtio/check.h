@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The isolation checks by name: every condition under which something of the guest's or the device's is
- * refused. `if (CHECK(QUEUE_HEAD, head >= q->num))` reads, and without RINGFENCE_BREAKS compiles, as its
- * condition alone. With breaks one check can be left out (C10, `--break skip-check=NAME`), so that a proof can
- * show that it would be missed. It must never decide anything itself, nor be left out by itself.
+ * The isolation checks by name: every condition under which something of the guest's or the
+ * device's is refused. `if (CHECK(QUEUE_HEAD, head >= q->num))` reads, and without RINGFENCE_BREAKS
+ * compiles, as its condition alone. With breaks one check can be left out (C10, `--break
+ * skip-check=NAME`), so that a proof can show that it would be missed. It must never decide
+ * anything itself, nor be left out by itself.
  */
 #ifndef VIRTIO_CHECK_H
 #define VIRTIO_CHECK_H
@@ -126,10 +127,10 @@ int check_by_name(const char *name);
 
 #if RINGFENCE_BREAKS
 /*
- * The check that is left out, or CHECK_NONE; loaded and stored atomically. A variable of the process, the only
- * one in virtio/: the checks stand in functions that are given the guest's bytes and nothing else, and an
- * argument that only a proof fills in would have to go through every one of them, and stay in the library
- * without breaks. It is set before the machine starts.
+ * The check that is left out, or CHECK_NONE; loaded and stored atomically. A variable of the
+ * process, the only one in virtio/: the checks stand in functions that are given the guest's bytes
+ * and nothing else, and an argument that only a proof fills in would have to go through every one
+ * of them, and stay in the library without breaks. It is set before the machine starts.
  */
 extern int check_left_out;
 

@@ -29,7 +29,8 @@ static uint8_t *resolve(const struct gmem *m, gpa_t at, uint64_t len)
 {
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct gmem_region *r = &m->region[i];
-		/* Below its start this wraps to more than its size, for no region reaches past 2^64. */
+		/* Below its start this wraps to more than its size, for no region reaches past
+		 * 2^64. */
 		uint64_t offset = at.v - r->start.v;
 		if (CHECK(GMEM_START, offset >= r->size) || CHECK(GMEM_END, len > r->size - offset))
 			continue;

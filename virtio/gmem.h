@@ -30,16 +30,20 @@ struct gmem {
 };
 
 /** Add a region. -EINVAL: empty, wraps past 2^64 or overlaps another; -ENOSPC: no slot left. */
-int gmem_add(struct gmem *m, gpa_t start, uint64_t size, void *host) __attribute__((warn_unused_result));
+int gmem_add(struct gmem *m, gpa_t start, uint64_t size, void *host)
+    __attribute__((warn_unused_result));
 
-/** Whether [at, at + len) lies wholly within one region; a length of 0 does so where its address does. */
+/** Whether [at, at + len) lies wholly within one region; a length of 0 does so where its address
+ * does. */
 bool gmem_contains(const struct gmem *m, gpa_t at, uint64_t len);
 
 /**
  * Copy @len bytes out of (in to) guest RAM. -EFAULT if the range is not wholly RAM: nothing was
- * copied then. The copy is not atomic: the guest may write while it runs, so read once, judge the copy.
+ * copied then. The copy is not atomic: the guest may write while it runs, so read once, judge the
+ * copy.
  */
-int gmem_read(const struct gmem *m, gpa_t at, void *dst, size_t len) __attribute__((warn_unused_result));
+int gmem_read(const struct gmem *m, gpa_t at, void *dst, size_t len)
+    __attribute__((warn_unused_result));
 int gmem_write(const struct gmem *m, gpa_t at, const void *src, size_t len)
     __attribute__((warn_unused_result));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The virtio-mmio registers; see mmio.h. One switch per direction, in the order of the spec's table
- * (virtio 1.3 section 4.2.2). What the driver may not write in the present state is dropped, so that a
- * queue in use never changes under the device's feet.
+ * (virtio 1.3 section 4.2.2). What the driver may not write in the present state is dropped, so
+ * that a queue in use never changes under the device's feet.
  */
 #include "mmio.h"
 
@@ -30,12 +30,13 @@ static void reset(struct mmio *m)
 	memset(m->queue, 0, sizeof(m->queue));
 }
 
-void mmio_init(struct mmio *m, uint32_t device_id, uint64_t offered, unsigned queues, uint16_t queue_max,
-	       const void *config, size_t config_len)
+void mmio_init(struct mmio *m, uint32_t device_id, uint64_t offered, unsigned queues,
+	       uint16_t queue_max, const void *config, size_t config_len)
 {
 	*m = (struct mmio){.device_id = device_id, .offered = offered, .queue_max = queue_max};
 	m->queues = CHECK(MMIO_INIT_QUEUES, queues > MMIO_QUEUES_MAX) ? MMIO_QUEUES_MAX : queues;
-	m->config_len = CHECK(MMIO_INIT_CONFIG, config_len > MMIO_CONFIG_MAX) ? MMIO_CONFIG_MAX : config_len;
+	m->config_len =
+	    CHECK(MMIO_INIT_CONFIG, config_len > MMIO_CONFIG_MAX) ? MMIO_CONFIG_MAX : config_len;
 	memcpy(m->config, config, m->config_len);
 }
 
@@ -97,8 +98,9 @@ uint64_t mmio_read(struct mmio *m, uint64_t offset, unsigned len)
 		return q ? q->ready : 0;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
 		/*
-		 * A data queue's interrupt goes from the kernel straight to the guest and sets nothing
-		 * here, so "a buffer was used" is always claimed; a driver looks and finds none.
+		 * A data queue's interrupt goes from the kernel straight to the guest and sets
+		 * nothing here, so "a buffer was used" is always claimed; a driver looks and finds
+		 * none.
 		 */
 		return VIRTIO_MMIO_INT_VRING | (m->config_changed ? VIRTIO_MMIO_INT_CONFIG : 0u);
 	case VIRTIO_MMIO_STATUS:
@@ -155,7 +157,8 @@ static void write_queue(struct mmio *m, uint64_t offset, uint32_t value)
 	switch (offset) {
 	case VIRTIO_MMIO_QUEUE_NUM:
 		q->num = value; /* 0 is no size, and what another refusal leaves */
-		if (CHECK(MMIO_NUM_MAX, value > m->queue_max) || CHECK(MMIO_NUM_POWER, value & (value - 1)))
+		if (CHECK(MMIO_NUM_MAX, value > m->queue_max) ||
+		    CHECK(MMIO_NUM_POWER, value & (value - 1)))
 			q->num = 0;
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
@@ -188,7 +191,8 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
 	struct mmio_result result = {MMIO_NOTHING, 0};
 	uint32_t v = (uint32_t)value;
 
-	/* The config space of the devices behind this is read-only, so offsets past it end here too. */
+	/* The config space of the devices behind this is read-only, so offsets past it end here
+	 * too. */
 	if (CHECK(MMIO_WRITE_WIDTH, len != 4))
 		return result;
 	switch (offset) {

@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <linux/virtio_ring.h>
 
-int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, gpa_t avail, gpa_t used)
+int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, gpa_t avail,
+	       gpa_t used)
 {
 	uint64_t desc_size = sizeof(struct vring_desc) * num;
 	uint64_t avail_size = sizeof(struct vring_avail) + 2 * (num + 1ull);
@@ -63,7 +64,8 @@ static int follow(const struct queue *q, const struct gmem *m, struct queue_chai
 
 	for (unsigned n = 0; !CHECK(CHAIN_LOOP, n == q->num); n++) {
 		struct vring_desc d;
-		if (CHECK(CHAIN_NEXT, i >= q->num) || gmem_read(m, gpa(q->desc.v + sizeof(d) * i), &d, sizeof(d)) ||
+		if (CHECK(CHAIN_NEXT, i >= q->num) ||
+		    gmem_read(m, gpa(q->desc.v + sizeof(d) * i), &d, sizeof(d)) ||
 		    add_segment(c, m, &d))
 			return -EBADMSG;
 		if (!(le16toh(d.flags) & VRING_DESC_F_NEXT))
@@ -104,7 +106,8 @@ int64_t queue_read(const struct queue_chain *c, const struct gmem *m, void *dst,
 	size_t done = 0;
 
 	for (unsigned i = 0; i < c->readable && done < len; i++) {
-		size_t n = CHECK(QUEUE_READ_FIT, c->seg[i].len > len - done) ? len - done : c->seg[i].len;
+		size_t n =
+		    CHECK(QUEUE_READ_FIT, c->seg[i].len > len - done) ? len - done : c->seg[i].len;
 		if (gmem_read(m, c->seg[i].addr, out + done, n))
 			return -EFAULT;
 		done += n;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The device's side of a guest's split virtqueue (virtio 1.3 section 2.7): chains are popped, each
- * snapshotted once and checked as a whole, and pushed back. It must never read a descriptor twice, and
- * never believe what it wrote into the used ring: that memory is the guest's.
+ * snapshotted once and checked as a whole, and pushed back. It must never read a descriptor twice,
+ * and never believe what it wrote into the used ring: that memory is the guest's.
  */
 #ifndef VIRTIO_QUEUE_H
 #define VIRTIO_QUEUE_H
@@ -29,7 +29,8 @@ struct queue_seg {
 	uint32_t len;
 };
 
-/** One descriptor chain as it was when it was popped: device-readable segments first, then writable. */
+/** One descriptor chain as it was when it was popped: device-readable segments first, then
+ * writable. */
 struct queue_chain {
 	uint16_t head;
 	unsigned readable, writable; /* numbers of segments */
@@ -38,17 +39,19 @@ struct queue_chain {
 };
 
 /**
- * Take the rings of a queue the driver has set up. -EINVAL: num is 0, no power of two or too large, or an
- * address is not aligned (section 2.7: 16, 2, 4); -EFAULT: a ring does not lie wholly in guest RAM.
+ * Take the rings of a queue the driver has set up. -EINVAL: num is 0, no power of two or too large,
+ * or an address is not aligned (section 2.7: 16, 2, 4); -EFAULT: a ring does not lie wholly in
+ * guest RAM.
  */
-int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, gpa_t avail, gpa_t used)
-    __attribute__((warn_unused_result));
+int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, gpa_t avail,
+	       gpa_t used) __attribute__((warn_unused_result));
 
 /**
- * Take the next available chain. 1: @c holds it; 0: none there; -EPROTO: the available index is more than
- * a ring's length ahead, or a head is out of range: the ring cannot be trusted any more; -EFAULT cannot
- * happen after queue_init(). -EBADMSG: this chain is malformed (loop, too long, writable before readable,
- * indirect, outside RAM): @c->head is valid and must still be pushed, with length 0.
+ * Take the next available chain. 1: @c holds it; 0: none there; -EPROTO: the available index is
+ * more than a ring's length ahead, or a head is out of range: the ring cannot be trusted any more;
+ * -EFAULT cannot happen after queue_init(). -EBADMSG: this chain is malformed (loop, too long,
+ * writable before readable, indirect, outside RAM): @c->head is valid and must still be pushed,
+ * with length 0.
  */
 int queue_pop(struct queue *q, const struct gmem *m, struct queue_chain *c)
     __attribute__((warn_unused_result));
@@ -56,7 +59,8 @@ int queue_pop(struct queue *q, const struct gmem *m, struct queue_chain *c)
 /** Copy the chain's readable bytes into @dst, at most @len; returns how many, or -EFAULT. */
 int64_t queue_read(const struct queue_chain *c, const struct gmem *m, void *dst, size_t len);
 
-/** Copy @len bytes into the chain's writable segments from their start. -EFAULT, -E2BIG: nothing sensible was written. */
+/** Copy @len bytes into the chain's writable segments from their start. -EFAULT, -E2BIG: nothing
+ * sensible was written. */
 int queue_write(const struct queue_chain *c, const struct gmem *m, const void *src, size_t len)
     __attribute__((warn_unused_result));
 

@@ -43,7 +43,8 @@ static void *read_regular(int fd, const char *path, size_t *len, struct err *e)
 		err_set(e, ERR_INTERNAL, errno, "fstat", path, "try another file");
 		return NULL;
 	}
-	if (CHECK(LOAD_REGULAR, !S_ISREG(st.st_mode)) || CHECK(LOAD_SIZE, st.st_size > LOAD_FILE_MAX)) {
+	if (CHECK(LOAD_REGULAR, !S_ISREG(st.st_mode)) ||
+	    CHECK(LOAD_SIZE, st.st_size > LOAD_FILE_MAX)) {
 		err_set(e, ERR_USAGE, 0, "load", path,
 			"the guest must be a regular file of at most %u MiB", LOAD_FILE_MAX >> 20);
 		return NULL;
