@@ -13,12 +13,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-const char env_stock_note[] = "stock kernel: CTRL_VQ is not offered to the kernel; VMM and daemon "
-			      "agree on the third queue privately";
-const char env_not_claimed[] = "a daemon that leaks on purpose, side channels, "
-			       "revocation of what a daemon has mapped, "
-			       "packet secrecy";
-
 /* Both modules may be built in; the CPU decides which one is at work. */
 static const char *kvm_module(void)
 {

@@ -40,8 +40,4 @@ int env_ringfence(char *path, size_t len, struct err *e);
  * Fills in what VDUSE can do here. */
 int env_missing(struct env *env, struct err *e);
 
-/** What a stock kernel's run rests on, one line; and what is not claimed, a list. */
-extern const char env_stock_note[];
-extern const char env_not_claimed[];
-
 #endif

@@ -21,9 +21,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define LEAVE_NS 3000000000u /* a daemon told to leave */
-#define AFTER_DONE_NS                                                                              \
-	4000000000u    /* a VMM whose guest is done: a reset that nobody answers, and its exit */
+/* A daemon told to leave; a VMM whose guest is done, with a reset that nobody answers, and its
+ * exit. */
+#define LEAVE_NS 3000000000u
+#define AFTER_DONE_NS 4000000000u
 #define MARGIN_MS 2000 /* the VMM keeps its own deadline first, and says why */
 
 struct episode {
@@ -78,15 +79,15 @@ static void hook(struct episode *ep, enum episode_point point)
 static void ended_badly(struct episode *ep, const struct child *c)
 {
 	bool vmm = c == &ep->vmm;
+	enum episode_end end = vmm ? END_VMM_DIED : END_DAEMON_DIED;
 	char how[220];
 
 	launch_epitaph(ep->c, c, vmm ? VMM_LOG : DAEMON_LOG, how, sizeof(how));
 	if (child_code(c) == 4)
-		finish(ep, END_HOST_CANNOT, "%s cannot run here: it %s",
-		       vmm ? "the VMM" : "the daemon", how);
-	else
-		finish(ep, vmm ? END_VMM_DIED : END_DAEMON_DIED, "%s %s",
-		       vmm ? "the VMM" : "the daemon", how);
+		end = END_HOST_CANNOT;
+	if (vmm && child_code(c) == 124)
+		end = END_LATE;
+	finish(ep, end, "%s %s", vmm ? "the VMM" : "the daemon", how);
 }
 
 static void start_daemon(struct episode *ep)
@@ -188,8 +189,6 @@ static void vmm_ended(struct episode *ep)
 
 	take_messages(ep); /* what it said before it went */
 	hook(ep, POINT_VMM_ENDED);
-	if (code == 124)
-		finish(ep, END_LATE, "the VMM's guest did not report in time");
 	if (code != 0 && code != 1)
 		ended_badly(ep, &ep->vmm);
 	else if (!ep->ev->done_seen)

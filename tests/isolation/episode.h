@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #define EPISODE_READY_MS 5000
-#define EPISODE_RUN_MS 20000
+#define EPISODE_RUN_MS 30000
 #define EPISODE_ISOLATED (-1)
 
 /** Points at which a test may interfere. */

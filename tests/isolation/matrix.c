@@ -47,7 +47,7 @@ static_assert(ATTACKS == ATTACK_WRITABLE,
 	      "one entry for each attack of guest/abi.h but ATTACK_NONE");
 static_assert(MATRIX_ROWS == ATTACKS * PLACEMENTS, "every attack in every placement");
 static_assert(PLACE_HOLE == 0 && PLACE_ALIASED == 1, "struct attack.held is indexed by placement");
-static_assert(BREAK_COUNT == 5, "a new break wants a row that it controls");
+static_assert(BREAK_COUNT == 7, "a new break: which rows does it control?");
 
 const char *placement_name(enum placement p)
 {
@@ -67,6 +67,14 @@ struct row matrix_row(unsigned i)
 	snprintf(row.name, sizeof(row.name), "vduse/%s/%s", placement_name(row.placement),
 		 row.attack->name);
 	return row;
+}
+
+bool matrix_has_control(enum break_id id)
+{
+	for (size_t i = 0; i < ATTACKS; i++)
+		if ((attacks[i].controls >> id) & 1U)
+			return true;
+	return false;
 }
 
 unsigned matrix_controls(const struct attack *a, enum break_id out[BREAK_COUNT])

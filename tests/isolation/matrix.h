@@ -55,6 +55,9 @@ struct row matrix_row(unsigned i);
 /** "hole" or "aliased", as `ringfence run --placement` takes it. */
 const char *placement_name(enum placement p);
 
+/** Whether any row has that break for a control: no other can be seen by the proof. */
+bool matrix_has_control(enum break_id id);
+
 /** The controls of @a in table order; returns how many (at most BREAK_COUNT). */
 unsigned matrix_controls(const struct attack *a, enum break_id out[BREAK_COUNT]);
 

@@ -10,7 +10,6 @@
 
 #define TIMEOUT_DEFAULT_MS 900000
 #define JOBS_MAX 8 /* POOL_JOBS_MAX */
-#define JOBS_DEFAULT 2
 
 const char options_help[] =
     "usage: ringfence prove [OPTIONS]\n"
@@ -27,9 +26,10 @@ const char options_help[] =
     "Runs no\n"
     "                     controls. Names: merge-asid no-asid-ack memslot ignore-group "
     "passthrough\n"
+    "                     double-fetch skip-check\n"
     "  --repeat N         run everything N times\n"
     "  --full             the CPU scan at its finest, 4 KiB (takes minutes)\n"
-    "  --jobs N           episodes at a time (default 2)\n"
+    "  --jobs N           episodes at a time (default two for each CPU, at most 8)\n"
     "  --require          end with 1, not 4, if this host cannot run it\n"
     "  --format FORMAT    human, tap, json; auto (default): human on a terminal, else tap\n"
     "  --junit FILE       write JUnit XML too\n"
@@ -113,7 +113,7 @@ static int set_format(enum format *to, const char *text, struct err *e)
 static int set_break(int *to, const char *text, struct err *e)
 {
 	*to = break_by_name(text);
-	if (*to >= 0)
+	if (*to >= 0 && !strcmp(text, break_table[*to].name))
 		return 0;
 	if (!RINGFENCE_BREAKS)
 		return usage(e, "--break", "this build has no breaks (RINGFENCE_BREAKS=OFF)");
@@ -185,20 +185,32 @@ static bool set_flag(struct options *o, int opt)
 	}
 }
 
+/* What getopt_long() stumbled over; @name is for a short one. */
+static const char *culprit(char name[3], char **argv)
+{
+	if (optopt <= 0 || optopt >= OPT_LIST)
+		return argv[optind - 1];
+	name[0] = '-';
+	name[1] = (char)optopt;
+	name[2] = 0;
+	return name;
+}
+
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
 	int opt, ret;
+	char name[3];
 
-	*o = (struct options){
-	    .brk = -1, .repeat = 1, .jobs = JOBS_DEFAULT, .timeout_ms = TIMEOUT_DEFAULT_MS};
+	*o = (struct options){.brk = -1, .repeat = 1, .timeout_ms = TIMEOUT_DEFAULT_MS};
 	optind = 0; /* glibc: start anew, whatever was parsed before */
 	while ((opt = getopt_long(argc, argv, ":vqhV", table, NULL)) != -1) {
-		const char *given = argv[optind - 1];
 
 		if (opt == ':')
-			return usage(e, given, "lacks its value (--help names the options)");
+			return usage(e, culprit(name, argv),
+				     "lacks its value (--help names the options)");
 		if (opt == '?')
-			return usage(e, given, "is no option of it (--help names them)");
+			return usage(e, culprit(name, argv),
+				     "is no option of it (--help names them)");
 		if (set_flag(o, opt))
 			continue;
 		ret = set_value(o, opt, optarg, e);

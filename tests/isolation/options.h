@@ -18,7 +18,8 @@ struct options {
 	const char *filter[OPTIONS_FILTERS]; /* a row is selected if any matches; none: all rows */
 	unsigned filters;
 	int brk; /* enum break_id, or -1 */
-	unsigned repeat, jobs;
+	unsigned repeat;
+	unsigned jobs; /* 0: not given */
 	enum format format;
 	const char *junit, *out; /* NULL: none */
 	unsigned timeout_ms;

@@ -180,6 +180,8 @@ static bool judge_line(struct evidence *ev, const json_t *line)
 		return true;
 	if (!get_translation(line, &tr))
 		return false;
+	if (!ev->hello_seen) /* who is the CVQ, and whose are the files? */
+		return true;
 	ev->trace.refused += !tr.ok;
 	if (tr.queue == ev->hello.cvq_index)
 		judge_cvq(ev, &tr);

@@ -73,6 +73,14 @@ static int add_row(struct prove *p, const struct row *row, unsigned repeat, stru
 	return ret;
 }
 
+int plan_check(const struct options *o, struct err *e)
+{
+	if (o->brk == EPISODE_ISOLATED || matrix_has_control((enum break_id)o->brk))
+		return 0;
+	return err_set(e, ERR_USAGE, 0, "prove --break", break_table[o->brk].name,
+		       "no row has it for a control, so none would notice");
+}
+
 int plan_make(struct prove *p, struct err *e)
 {
 	size_t rows = (size_t)MATRIX_ROWS * p->o.repeat;
@@ -91,8 +99,11 @@ int plan_make(struct prove *p, struct err *e)
 				ret = add_row(p, &row, repeat, e);
 		}
 	}
-	p->ses = (struct session){
-	    .env = &p->env, .brk = p->o.brk, .planned = p->rows, .repeats = p->o.repeat};
+	p->ses = (struct session){.env = &p->env,
+				  .brk = p->o.brk,
+				  .planned = p->rows,
+				  .repeats = p->o.repeat,
+				  .full = p->o.full};
 	return ret;
 }
 

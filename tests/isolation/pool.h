@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #define POOL_JOBS_MAX 8
+#define POOL_TRIES 2 /* of a run in which too little happened */
 
 struct pool_task {
 	struct episode_config config; /* stop_fd and device are the pool's to set */

@@ -60,10 +60,20 @@ static void take_done(struct prove *p)
 		finish_row(p, &p->row[p->told]);
 }
 
+/* Episodes mostly wait: for a refused DMA to go unanswered, for a vCPU to wake. */
+static unsigned choose_jobs(unsigned given)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (given)
+		return given;
+	return cpus < 1 ? 2 : cpus > POOL_JOBS_MAX / 2 ? POOL_JOBS_MAX : 2 * (unsigned)cpus;
+}
+
 static int run_all(struct prove *p, int signal_fd, struct err *e)
 {
 	uint64_t deadline = p->from + p->o.timeout_ms * UINT64_C(1000000);
-	int ret = pool_start(&p->pool, p->task, p->tasks, p->o.jobs, e);
+	int ret = pool_start(&p->pool, p->task, p->tasks, choose_jobs(p->o.jobs), e);
 
 	while (!ret && !p->skip[0] && p->told < p->rows && p->sum.stopped == STOPPED_NOT) {
 		struct pollfd fds[2] = {{.fd = pool_fd(&p->pool), .events = POLLIN},
@@ -105,7 +115,10 @@ static int look_at_host(struct prove *p, struct err *e)
 	struct err missing = {0};
 
 	env_gather(&p->env);
-	if (env_missing(&p->env, &missing)) {
+	if (!RINGFENCE_BREAKS)
+		err_set(&missing, ERR_HOST, 0, "ringfence", "RINGFENCE_BREAKS=OFF",
+			"this build has no breaks, so no control could succeed");
+	if (missing.kind != ERR_NONE || env_missing(&p->env, &missing)) {
 		if (missing.kind != ERR_HOST) {
 			*e = missing;
 			return -EIO;
@@ -174,6 +187,8 @@ int main(int argc, char **argv)
 	} else if (p.o.version) {
 		puts("ringfence " RINGFENCE_VERSION);
 		code = 0;
+	} else if (plan_check(&p.o, &e)) {
+		code = err_exit_code(e.kind);
 	} else if (p.o.list) {
 		code = plan_list(&p.o, &e);
 	} else {
@@ -181,5 +196,5 @@ int main(int argc, char **argv)
 	}
 	if (e.kind != ERR_NONE)
 		fprintf(stderr, "ringfence prove: %s\n", e.text);
-	return fflush(stdout) && code == 0 ? 70 : code;
+	return (fflush(stdout) || ferror(stdout)) && code == 0 ? 70 : code;
 }

@@ -34,6 +34,9 @@ struct prove {
 /** --list: the selected rows, their claims and controls, on stdout. The exit code. */
 int plan_list(const struct options *o, struct err *e);
 
+/** Whether the options can be carried out: a break that no row can notice says nothing. */
+int plan_check(const struct options *o, struct err *e);
+
 /** Make the rows and their episodes from the options; none may be selected. */
 int plan_make(struct prove *p, struct err *e);
 void plan_free(struct prove *p);

@@ -8,6 +8,30 @@
 #include <stdio.h>
 #include <string.h>
 
+const char report_stock_note[] =
+    "stock kernel: CTRL_VQ is not offered to the kernel; VMM and daemon "
+    "agree on the third queue privately";
+const char report_not_claimed[] = "a daemon that leaks on purpose, side channels, "
+				  "revocation of what a daemon has mapped, "
+				  "packet secrecy";
+
+static void __attribute__((format(printf, 3, 4)))
+append(char *buf, size_t len, const char *fmt, ...)
+{
+	size_t used = strlen(buf);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(buf + used, len - used, fmt, args);
+	va_end(args);
+}
+
+/* A run that was tried again says so wherever it is told of. */
+static const char *again(const struct run *run)
+{
+	return run->tries > 1 ? " (second try)" : "";
+}
+
 void result_judge(struct row_result *r, int brk)
 {
 	struct finding controls[BREAK_COUNT];
@@ -18,6 +42,7 @@ void result_judge(struct row_result *r, int brk)
 		r->finding = verdict_row(&r->row, &r->isolated.finding, controls, r->controls);
 	else
 		r->finding = r->isolated.finding;
+	append(r->finding.reason, sizeof(r->finding.reason), "%s", again(&r->isolated));
 }
 
 void summary_add(struct summary *s, const struct row_result *r)
@@ -42,17 +67,6 @@ int summary_exit(const struct summary *s, const struct session *ses)
 	return s->rows && s->held == s->rows && s->rows == ses->planned ? 0 : 1;
 }
 
-static void __attribute__((format(printf, 3, 4)))
-append(char *buf, size_t len, const char *fmt, ...)
-{
-	size_t used = strlen(buf);
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(buf + used, len - used, fmt, args);
-	va_end(args);
-}
-
 /* Controls that showed the same are told together; each that showed nothing is told by itself. */
 void result_controls(const struct row_result *r, char *buf, size_t len)
 {
@@ -66,11 +80,11 @@ void result_controls(const struct row_result *r, char *buf, size_t len)
 
 		if (c->finding.verdict != VERDICT_BREACHED)
 			continue;
-		append(buf, len, "%s%s",
+		append(buf, len, "%s%s%s",
 		       listed	   ? ", "
 		       : shown > 1 ? "controls "
 				   : "control ",
-		       break_table[c->brk].name);
+		       break_table[c->brk].name, again(c));
 		if (++listed ==
 		    shown) /* all showed what the attack demands, so one text is true of all */
 			append(buf, len, ": %s", c->finding.reason);

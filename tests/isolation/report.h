@@ -20,6 +20,7 @@ struct run {
 	int brk;	  /* EPISODE_ISOLATED or enum break_id */
 	bool as_isolated; /* judged as what should be isolated: the row itself, with or without a
 			     break */
+	unsigned tries;	  /* the last one is what counts, and what is here */
 	struct finding finding;
 	struct evidence ev;
 };
@@ -34,6 +35,10 @@ struct row_result {
 	uint64_t ns; /* the sum of its episodes */
 };
 
+/** What a stock kernel's run rests on, one line; and what is not claimed, a list. */
+extern const char report_stock_note[];
+extern const char report_not_claimed[];
+
 /** How the whole run ended, beside its rows. */
 enum stopped { STOPPED_NOT, STOPPED_BY_SIGNAL, STOPPED_BY_TIME };
 
@@ -41,7 +46,7 @@ struct session {
 	const struct env *env;
 	int brk; /* applied to what should be isolated, or EPISODE_ISOLATED */
 	unsigned planned, repeats;
-	bool color;
+	bool full, color;
 };
 
 struct summary {

@@ -20,7 +20,7 @@ void human_begin(FILE *f, const struct session *ses)
 {
 	fprintf(f, "%s\n", ses->env->header);
 	if (ses->env->stock)
-		fprintf(f, "%s\n", env_stock_note);
+		fprintf(f, "%s\n", report_stock_note);
 	if (ses->brk != EPISODE_ISOLATED)
 		fprintf(f,
 			"%sBROKEN ON PURPOSE: %s%s (%s). Nothing here is isolated; controls are "
@@ -50,8 +50,9 @@ void human_row(FILE *f, const struct session *ses, const struct row_result *r)
 
 static void again(FILE *f, const struct session *ses, const struct row_result *bad)
 {
-	fprintf(f, "again: ringfence %sprove%s --filter '%s'%s%s -v\n", ses->env->lab ? "lab " : "",
-		ses->env->lab && ses->env->stock ? " --stock" : "", bad->row.name,
+	fprintf(f, "again: ringfence %sprove%s%s --filter '%s'%s%s -v\n",
+		ses->env->lab ? "lab " : "", ses->env->lab && ses->env->stock ? " --stock" : "",
+		ses->full ? " --full" : "", bad->row.name,
 		ses->brk != EPISODE_ISOLATED ? " --break " : "",
 		ses->brk != EPISODE_ISOLATED ? break_table[ses->brk].name : "");
 }
@@ -80,7 +81,7 @@ void human_end(FILE *f, const struct session *ses, const struct summary *s,
 	fprintf(f, "; %.1f s", (double)s->ns / 1e9);
 	if (out)
 		fprintf(f, " — %s", out);
-	fprintf(f, "\nnot claimed: %s\n", env_not_claimed);
+	fprintf(f, "\nnot claimed: %s\n", report_not_claimed);
 	tell_stopped(f, ses, s);
 	if (bad)
 		again(f, ses, bad);

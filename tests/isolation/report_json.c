@@ -75,11 +75,12 @@ static json_t *evidence(const struct evidence *ev)
 
 static json_t *run(const struct run *r)
 {
-	return json_pack("{s:s,s:s,s:o,s:o,s:f,s:o}", "configuration",
+	return json_pack("{s:s,s:s,s:o,s:o,s:i,s:f,s:o}", "configuration",
 			 r->brk == EPISODE_ISOLATED ? "isolated" : break_table[r->brk].name,
 			 "verdict", verdict_name(r->finding.verdict), "reason",
-			 text(r->finding.reason), "saw", sights(r->finding.saw), "seconds",
-			 (double)r->ev.ns / 1e9, "evidence", evidence(&r->ev));
+			 text(r->finding.reason), "saw", sights(r->finding.saw), "tries",
+			 (int)r->tries, "seconds", (double)r->ev.ns / 1e9, "evidence",
+			 evidence(&r->ev));
 }
 
 static json_t *row(const struct row_result *r)
@@ -122,10 +123,10 @@ static json_t *head(const struct session *ses)
 {
 	json_t *j = json_pack("{s:i,s:s,s:s,s:o,s:s}", "schema", SCHEMA, "tool", "ringfence prove",
 			      "header", ses->env->header, "environment", environment(ses->env),
-			      "not_claimed", env_not_claimed);
+			      "not_claimed", report_not_claimed);
 
 	json_object_set_new(j, "stock_note",
-			    ses->env->stock ? json_string(env_stock_note) : json_null());
+			    ses->env->stock ? json_string(report_stock_note) : json_null());
 	json_object_set_new(j, "broken_on_purpose",
 			    ses->brk == EPISODE_ISOLATED ? json_null()
 							 : json_string(break_table[ses->brk].name));

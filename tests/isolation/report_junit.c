@@ -64,9 +64,9 @@ void junit_write(FILE *f, const struct session *ses, const struct row_result *co
 		skip ? 1 : s->rows, s->rows - s->held, skip ? 1U : 0U, (double)s->ns / 1e9);
 	fputs(" <properties>\n", f);
 	property(f, "header", ses->env->header);
-	property(f, "not claimed", env_not_claimed);
+	property(f, "not claimed", report_not_claimed);
 	if (ses->env->stock)
-		property(f, "stock", env_stock_note);
+		property(f, "stock", report_stock_note);
 	if (ses->brk != EPISODE_ISOLATED)
 		property(f, "broken on purpose", break_table[ses->brk].name);
 	fputs(" </properties>\n", f);

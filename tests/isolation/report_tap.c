@@ -19,13 +19,13 @@ void tap_begin(FILE *f, const struct session *ses)
 	fputs("TAP version 13\n", f);
 	diagnose(f, ses->env->header);
 	if (ses->env->stock)
-		diagnose(f, env_stock_note);
+		diagnose(f, report_stock_note);
 	if (ses->brk != EPISODE_ISOLATED)
 		fprintf(f,
 			"# BROKEN ON PURPOSE: %s (%s). Nothing here is isolated; controls are not "
 			"run.\n",
 			break_table[ses->brk].name, break_table[ses->brk].effect);
-	fprintf(f, "# not claimed: %s\n", env_not_claimed);
+	fprintf(f, "# not claimed: %s\n", report_not_claimed);
 	fflush(f);
 }
 

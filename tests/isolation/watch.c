@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #define HELLO_FDS 3
+#define CONTROL CMSG_SPACE(sizeof(int) * HELLO_FDS)
+#define FDS_MAX                                                                                    \
+	((CONTROL - CMSG_LEN(0)) / sizeof(int)) /* its padding holds one more than asked for */
 #define HEAD offsetof(struct monitor_msg, hello)
 
 static_assert(HEAD == 8, "a message is its type, its length and its payload");
@@ -199,13 +202,12 @@ static enum watch_result take_record(struct watch *w, const uint8_t *bytes, size
 	return WATCH_RECORD;
 }
 
-/* Receive one message and the files that came with it, at most HELLO_FDS; more are closed by the
- * kernel. */
-static ssize_t receive(int fd, struct monitor_msg *msg, int fds[HELLO_FDS], size_t *n)
+/* Receive one message and its files; the kernel keeps back those beyond FDS_MAX. */
+static ssize_t receive(int fd, struct monitor_msg *msg, int fds[FDS_MAX], size_t *n)
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int) * HELLO_FDS)];
+		char buf[CONTROL];
 	} ctl;
 	struct iovec iov = {.iov_base = msg, .iov_len = sizeof(*msg)};
 	struct msghdr mh = {.msg_iov = &iov,
@@ -229,7 +231,7 @@ static ssize_t receive(int fd, struct monitor_msg *msg, int fds[HELLO_FDS], size
 enum watch_result watch_take(struct watch *w)
 {
 	struct monitor_msg msg;
-	int fds[HELLO_FDS];
+	int fds[FDS_MAX];
 	size_t n;
 	ssize_t got = receive(w->fd, &msg, fds, &n);
 	enum watch_result r;

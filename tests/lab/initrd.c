@@ -94,8 +94,10 @@ static int add_family(struct archive *a, struct err *e)
 	char host[PATH_MAX];
 	DIR *dir = opendir(lab_bin_dir());
 	struct dirent *d;
-	int ret = dir ? 0 : err_set(e, ERR_INTERNAL, errno, "opendir", lab_bin_dir(), "%s", "");
+	int ret = 0;
 
+	if (!dir)
+		return err_set(e, ERR_INTERNAL, errno, "opendir", lab_bin_dir(), "%s", "");
 	while (ret == 0 && (d = readdir(dir))) {
 		bool init = strcmp(d->d_name, "ringfence-init") == 0;
 		bool ours = strcmp(d->d_name, "ringfence") == 0 ||
@@ -107,8 +109,7 @@ static int add_family(struct archive *a, struct err *e)
 			ret = init ? add_program(a, "", "init", host, e)
 				   : add_program(a, "bin/", d->d_name, host, e);
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return ret;
 }
 
@@ -117,18 +118,18 @@ static int add_modules(struct archive *a, const char *modules, struct err *e)
 	char host[PATH_MAX];
 	DIR *dir = opendir(modules);
 	struct dirent *d;
-	int ret = dir ? 0
-		      : err_set(e, ERR_INTERNAL, errno, "opendir", modules,
-				"ringfence lab clean, then again");
+	int ret = 0;
 
+	if (!dir)
+		return err_set(e, ERR_INTERNAL, errno, "opendir", modules,
+			       "ringfence lab clean, then again");
 	while (ret == 0 && (d = readdir(dir))) {
 		if (d->d_name[0] == '.')
 			continue;
 		if (snprintf(host, sizeof(host), "%s/%s", modules, d->d_name) < (int)sizeof(host))
 			ret = add(a, "modules/", d->d_name, host, S_IFREG | 0644, e);
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return ret;
 }
 
@@ -216,16 +217,16 @@ int initrd_make(const char *modules, const char *extra, struct err *e)
 {
 	struct archive a = {.entry = calloc(ENTRIES_MAX, sizeof(struct entry))};
 	int fd = memfd_create("initramfs", MFD_CLOEXEC);
-	int ret = a.entry && fd >= 0
-		      ? 0
-		      : err_set(e, ERR_INTERNAL, errno, "memfd_create", "initramfs", "%s", "");
 
-	if (ret == 0)
-		ret = add_all(&a, modules, extra, e);
+	if (!a.entry || fd < 0) {
+		free(a.entry);
+		return err_set(e, ERR_INTERNAL, errno, "memfd_create", "initramfs", "%s", "");
+	}
+	int ret = add_all(&a, modules, extra, e);
 	if (ret == 0)
 		ret = put_all(&a, fd, e);
 	free(a.entry);
-	if (ret < 0 && fd >= 0)
+	if (ret < 0)
 		close(fd);
 	return ret < 0 ? ret : fd;
 }

@@ -93,12 +93,11 @@ static int overrule(const struct lab_result *r, const struct lab_opts *o, char *
 		return snprintf(why, len, "interrupted"), 130;
 	if (r->panicked)
 		return snprintf(why, len, "the lab kernel panicked: %s", r->complaint), 255;
-	if (r->hung && r->complaints)
-		return snprintf(why, len, "the lab kernel hangs: %s", r->complaint), 124;
-	if (r->hung)
-		return snprintf(why, len,
-				"the lab kernel gave no sign of life within the deadline"),
-		       124;
+	if (r->hung) {
+		snprintf(why, len, "the lab kernel hangs (its CPUs: cpus.log): %s",
+			 r->complaints ? r->complaint : "no sign of life within the deadline");
+		return 124;
+	}
 	if (*r->failed)
 		return snprintf(why, len, "%s", r->failed), 70;
 	if (!r->finished && WIFEXITED(r->qemu_status) && WEXITSTATUS(r->qemu_status))

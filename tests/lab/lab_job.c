@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,6 +47,17 @@ static int panic_with_trace(void)
 	return put("/proc/sysrq-trigger", "c");
 }
 
+/* PID 1, stopped by a tracer, is to the launcher as good as a kernel that hangs. */
+static int hang(void)
+{
+	if (ptrace(PTRACE_SEIZE, 1, NULL, NULL) < 0 ||
+	    ptrace(PTRACE_INTERRUPT, 1, NULL, NULL) < 0) {
+		perror("lab-job: ptrace");
+		return 1;
+	}
+	return (int)sleep(1000);
+}
+
 static int do_it(int argc, char **argv)
 {
 	const char *deed = argc > 1 ? argv[1] : "";
@@ -65,6 +77,8 @@ static int do_it(int argc, char **argv)
 		return put(argv[2], argv[3]);
 	if (strcmp(deed, "orphan") == 0)
 		return orphan();
+	if (strcmp(deed, "hang") == 0)
+		return hang();
 	if (strcmp(deed, "panic") == 0)
 		return panic_with_trace();
 	for (int i = 0; strcmp(deed, "flood") == 0 && i < 100000; i++)

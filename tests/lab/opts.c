@@ -3,11 +3,10 @@
  * The launcher's command line: its own options are taken out, wherever they stand, and the rest is
  * the job's. It must never guess at an option it does not know: the job knows it, or refuses it.
  */
+#include "../../vmm/opts.h"
 #include "lab.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SECONDS_PROVE 900
@@ -44,30 +43,30 @@ static int take_value(const char *name, int argc, char **argv, int *at, const ch
 	return 1;
 }
 
+/* 1, as of an option that was taken, or -EINVAL. */
 static int parse_accel(struct lab_opts *o, const char *value, struct err *e)
 {
-	if (strcmp(value, "tcg") == 0)
-		o->accel = ACCEL_TCG;
-	else if (strcmp(value, "kvm") == 0)
-		o->accel = ACCEL_KVM;
-	else if (strcmp(value, "auto") == 0)
-		o->accel = ACCEL_AUTO;
-	else
-		return err_set(e, ERR_USAGE, 0, "--accel", value, "auto, kvm or tcg");
-	return 0;
+	static const char *const names[] = {
+	    [ACCEL_TCG] = "tcg", [ACCEL_KVM] = "kvm", [ACCEL_AUTO] = "auto"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			o->accel = (enum lab_accel)i;
+			return 1;
+		}
+	}
+	return err_set(e, ERR_USAGE, 0, "--accel", value, "auto, kvm or tcg");
 }
 
 static int parse_seconds(struct lab_opts *o, const char *value, struct err *e)
 {
-	char *end;
+	unsigned ms;
 
-	errno = 0;
-	double seconds = strtod(value, &end);
-	if (errno || end == value || *end || !(seconds > 0) || seconds > SECONDS_SHELL)
+	if (opts_seconds(value, &ms) < 0)
 		return err_set(e, ERR_USAGE, 0, "--timeout", value,
 			       "seconds, more than 0, at most a day");
-	o->seconds = (unsigned)seconds + (seconds > (unsigned)seconds);
-	return 0;
+	o->seconds = (ms + 999) / 1000;
+	return 1;
 }
 
 static void keep_for_job(struct lab_opts *o, char *arg)
@@ -107,7 +106,7 @@ static int take_flag(struct lab_opts *o, char *arg)
 /* One option at *at: 1 if it was the launcher's, 0 if it is the job's. */
 static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struct err *e)
 {
-	const char *value = NULL;
+	const char *value = "";
 	int first = *at, ret;
 
 	if ((ret = take_value("--kernel", argc, argv, at, &o->kernel, e)) ||
@@ -120,14 +119,11 @@ static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struc
 	if (o->command == LAB_PROVE && (ret = take_value("--junit", argc, argv, at, &o->junit, e)))
 		return ret;
 	if ((ret = take_value("--accel", argc, argv, at, &value, e)))
-		return ret < 0 || (ret = parse_accel(o, value, e)) ? ret : 1;
+		return ret < 0 ? ret : parse_accel(o, value, e);
 	if ((ret = take_value("--timeout", argc, argv, at, &value, e))) {
-		if (ret < 0 || (ret = parse_seconds(o, value, e)))
-			return ret;
-		for (int i = first; i <= *at && (o->command == LAB_PROVE || o->command == LAB_RUN);
-		     i++)
+		for (int i = first; i <= *at && opts_keeps_time(o); i++)
 			keep_for_job(o, argv[i]);
-		return 1;
+		return ret < 0 ? ret : parse_seconds(o, value, e);
 	}
 	return take_flag(o, argv[*at]);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, str
 struct command {
 	const char *arg[QEMU_ARGS + 1];
 	unsigned count;
-	char console[64], wire[64], initrd[64];
+	char console[64], wire[64], monitor[64], initrd[64];
 };
 
 static void add(struct command *c, const char *a, const char *b)
@@ -67,14 +68,18 @@ static void add(struct command *c, const char *a, const char *b)
 	}
 }
 
-static void build_command(struct command *c, const struct qemu *q, const char *kernel, int console,
-			  int wire, int initrd, bool terminal)
+/* The far ends of the sockets, and the initramfs: what QEMU inherits. */
+enum { CONSOLE, WIRE, MONITOR, INITRD, INHERITED };
+
+static void build_command(struct command *c, const struct qemu *q, const char *kernel,
+			  const int fd[INHERITED], bool terminal)
 {
 	const char *program = getenv("RINGFENCE_QEMU");
 
-	snprintf(c->console, sizeof(c->console), "socket,id=console,fd=%d", console);
-	snprintf(c->wire, sizeof(c->wire), "socket,id=wire,fd=%d", wire);
-	snprintf(c->initrd, sizeof(c->initrd), "/proc/self/fd/%d", initrd);
+	snprintf(c->console, sizeof(c->console), "socket,id=console,fd=%d", fd[CONSOLE]);
+	snprintf(c->wire, sizeof(c->wire), "socket,id=wire,fd=%d", fd[WIRE]);
+	snprintf(c->monitor, sizeof(c->monitor), "socket,id=monitor,fd=%d", fd[MONITOR]);
+	snprintf(c->initrd, sizeof(c->initrd), "/proc/self/fd/%d", fd[INITRD]);
 
 	add(c, program ? program : "qemu-system-x86_64", NULL);
 	add(c, "-accel", q->kvm ? "kvm" : "tcg,thread=multi");
@@ -93,14 +98,16 @@ static void build_command(struct command *c, const struct qemu *q, const char *k
 	add(c, "-device", "virtio-serial-pci");
 	add(c, "-chardev", c->wire);
 	add(c, "-device", "virtserialport,chardev=wire,name=" WIRE_PORT);
+	add(c, "-chardev", c->monitor);
+	add(c, "-mon", "chardev=monitor,mode=readline");
 	if (terminal) {
 		add(c, "-chardev", "stdio,id=terminal,signal=off");
 		add(c, "-device", "virtconsole,chardev=terminal");
 	}
 }
 
-static void start_child(const struct command *c, const int keep[3], int log_fd, bool terminal,
-			pid_t launcher)
+static void start_child(const struct command *c, const int keep[INHERITED], int log_fd,
+			bool terminal, pid_t launcher)
 {
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	sigset_t none;
@@ -118,40 +125,74 @@ static void start_child(const struct command *c, const int keep[3], int log_fd, 
 		dup2(nothing, STDOUT_FILENO);
 	}
 	dup2(log_fd, STDERR_FILENO);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < INHERITED; i++)
 		fcntl(keep[i], F_SETFD, 0);
 	execvp(c->arg[0], (char *const *)c->arg);
 	dprintf(STDERR_FILENO, "exec(%s): %s\n", c->arg[0], strerror(errno));
 	_exit(127);
 }
 
+static int open_sockets(int near[INITRD], int far[INHERITED])
+{
+	for (int i = 0; i < INITRD; i++) {
+		int pair[2];
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+			return -errno;
+		near[i] = pair[0];
+		far[i] = pair[1];
+	}
+	return 0;
+}
+
 int qemu_start(struct qemu *q, const char *kernel, int initrd_fd, const struct out *out,
 	       bool terminal, struct err *e)
 {
 	struct command c = {.count = 0};
-	int console[2], wire[2];
+	int near[INITRD] = {0}, far[INHERITED] = {[INITRD] = initrd_fd};
+	int ret = open_sockets(near, far);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wire) < 0)
-		return err_set(e, ERR_INTERNAL, errno, "socketpair", "lab", "%s", "");
+	if (ret < 0)
+		return err_set(e, ERR_INTERNAL, -ret, "socketpair", "lab", "%s", "");
 	int log_fd = openat(out->fd, "qemu.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (log_fd < 0)
 		return err_set(e, ERR_HOST, errno, "open", "qemu.log", "%s", "");
-	build_command(&c, q, kernel, console[1], wire[1], initrd_fd, terminal);
+	build_command(&c, q, kernel, far, terminal);
 
 	pid_t launcher = getpid();
 	q->pid = fork();
 	if (q->pid == 0)
-		start_child(&c, (int[]){console[1], wire[1], initrd_fd}, log_fd, terminal,
-			    launcher);
-	close(console[1]);
-	close(wire[1]);
+		start_child(&c, far, log_fd, terminal, launcher);
+	for (int i = 0; i < INITRD; i++)
+		close(far[i]);
 	close(log_fd);
-	q->console_fd = console[0];
-	q->wire_fd = wire[0];
+	q->console_fd = near[CONSOLE];
+	q->wire_fd = near[WIRE];
+	q->monitor_fd = near[MONITOR];
 	if (q->pid < 0)
 		return err_set(e, ERR_INTERNAL, errno, "fork", "qemu", "%s", "");
 	return 0;
+}
+
+void qemu_dump(struct qemu *q, const struct out *out)
+{
+	static const char questions[] =
+	    "info cpus\ninfo registers -a\ninfo lapic 0\ninfo lapic 1\n";
+	struct pollfd p = {.fd = q->monitor_fd, .events = POLLIN};
+	char bytes[4096];
+	int fd = openat(out->fd, "cpus.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return;
+	if (send(q->monitor_fd, questions, strlen(questions), MSG_NOSIGNAL) > 0) {
+		/* The answer ends when nothing more comes; a QEMU that is itself stuck gives none.
+		 */
+		for (ssize_t n = 1; n > 0 && poll(&p, 1, 500) > 0;) {
+			n = read(q->monitor_fd, bytes, sizeof(bytes));
+			if (n > 0 && write(fd, bytes, (size_t)n) != n)
+				break;
+		}
+	}
+	close(fd);
 }
 
 int qemu_stop(struct qemu *q)
@@ -166,5 +207,6 @@ int qemu_stop(struct qemu *q)
 	q->pid = 0;
 	close(q->console_fd);
 	close(q->wire_fd);
+	close(q->monitor_fd);
 	return status;
 }

@@ -14,6 +14,7 @@ struct qemu {
 	pid_t pid;
 	int console_fd; /* the kernel's console comes out here */
 	int wire_fd;	/* frames to and from PID 1 */
+	int monitor_fd; /* QEMU's own monitor, asked only by qemu_dump() */
 	bool kvm;
 };
 
@@ -28,6 +29,9 @@ int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, str
  */
 int qemu_start(struct qemu *q, const char *kernel, int initrd_fd, const struct out *out,
 	       bool terminal, struct err *e) __attribute__((warn_unused_result));
+
+/** Of a lab that hangs: write each CPU's state to cpus.log in @out. Takes up to two seconds. */
+void qemu_dump(struct qemu *q, const struct out *out);
 
 /** End it if it still runs, and release everything; returns its wait status. */
 int qemu_stop(struct qemu *q);

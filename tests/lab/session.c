@@ -303,6 +303,8 @@ void session_run(struct qemu *q, const struct session_config *cfg, struct lab_re
 
 	while (!s.gone && !result->hung && !result->interrupted && (s.leaving || !*result->failed))
 		turn(&s);
+	if (result->hung)
+		qemu_dump(q, cfg->out);
 	drain(&s);
 	int status = qemu_stop(q);
 	if (status)

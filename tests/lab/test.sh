@@ -59,15 +59,15 @@ gone() { # PID: within two seconds
 }
 
 start_sleeping() { # a lab that runs a job without end; its launcher is $launcher, its QEMU $qemu
-	"$bin/ringfence-lab" exec "$@" "$bin/lab-job" sleep >stdout 2>stderr </dev/null &
+	"$bin/ringfence-lab" exec "$bin/lab-job" sleep >stdout 2>stderr </dev/null &
 	launcher=$!
 	qemu=''
-	for _ in $(seq 50); do
-		qemu=$(cat "/proc/$launcher/task/$launcher/children" 2>/dev/null | tr -d ' ')
-		[ -z "$qemu" ] || grep -q qemu "/proc/$qemu/comm" 2>/dev/null && break
+	for _ in $(seq 100); do
+		qemu=$(tr -d ' ' <"/proc/$launcher/task/$launcher/children")
+		! grep -qs qemu "/proc/$qemu/comm" || break
 		sleep 0.1
 	done
-	[ -n "$qemu" ] || fail "no QEMU was started"
+	grep -qs qemu "/proc/$qemu/comm" || fail "no QEMU was started"
 	sleep 3 # into the job
 }
 
@@ -119,10 +119,10 @@ time-out)
 	;;
 hang)
 	need_kernel
-	start_sleeping --timeout 5
-	kill -STOP "$qemu"
-	ended_with 124
-	has stderr 'no sign of life'
+	lab 124 exec --timeout 3 --out out/latest "$job" hang
+	has stderr 'hangs .*no sign of life'
+	has out/latest/cpus.log 'RIP='
+	has out/latest/env.json '"hung": true'
 	;;
 interrupt)
 	need_kernel
@@ -213,10 +213,13 @@ set-up)
 doctor)
 	need_kernel
 	lab 0 doctor
+	has stdout 'PASS +vduse-ctrl-vq'
+	lacks stdout 'FAIL'
 	;;
 run)
 	need_kernel
 	lab 0 run
+	has stdout '^done: 0 attempts, 0 legal operations failed$'
 	;;
 prove)
 	need_kernel

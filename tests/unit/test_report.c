@@ -168,6 +168,7 @@ static void test_human_break_shouts(void **state)
 {
 	(void)state;
 	ses.brk = BREAK_MERGE_ASID;
+	ses.full = true;
 	env.stock = true;
 	result.controls = 0;
 	breach();
@@ -176,7 +177,7 @@ static void test_human_break_shouts(void **state)
 	assert_non_null(strstr(text, STOCK "\n"));
 	assert_non_null(strstr(text, "BROKEN ON PURPOSE: merge-asid ("));
 	assert_non_null(strstr(text, "1 attacks, 0 held, 1 breached; 6.2 s\n"));
-	assert_non_null(strstr(text, "again: ringfence lab prove --stock --filter "
+	assert_non_null(strstr(text, "again: ringfence lab prove --stock --full --filter "
 				     "'vduse/hole/readable-at-cvq' --break merge-asid -v\n"));
 	assert_null(strstr(text, "unnoticed"));
 }
