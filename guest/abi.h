@@ -103,13 +103,18 @@ struct report_mark {
 	uint32_t attack;  /* enum attack_id */
 	uint32_t attempt; /* 0, 1, ... within this run */
 	uint32_t
-	    queue; /* virtqueue index it goes through, or REPORT_NO_QUEUE for a CPU's attempt */
+	    queue; /* virtqueue index it goes through, or which kind of a CPU's attempt it is */
 	uint32_t outcome; /* END: enum attempt_outcome; BEGIN: 0 */
 	uint64_t address; /* the IOVA or GPA aimed at */
 	uint64_t length;
 	uint64_t touched; /* END: how many addresses (pages, lines) this attempt tried; BEGIN: 0 */
 };
-#define REPORT_NO_QUEUE 0xffffffffu
+/* What a CPU attempts, in place of a virtqueue's index. */
+#define REPORT_CPU_READ 0xfffffff0u
+#define REPORT_CPU_WRITE 0xfffffff1u
+#define REPORT_CPU_EXECUTE 0xfffffff2u /* OUTCOME_COMPLETED: the code there ran and returned */
+#define REPORT_CPU_SCAN 0xfffffff3u    /* reads all over a range */
+#define REPORT_BY_CPU(queue) ((queue) >= REPORT_CPU_READ)
 
 /* What the guest itself saw; the verdict does not rest on it, since a refused DMA looks like any
  * other. */

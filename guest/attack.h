@@ -11,7 +11,7 @@
 #include "machine.h"
 #include "net.h"
 
-#define ATTEMPT_MS 30 /* how long an attempt may take before it counts as unanswered */
+#define ATTEMPT_MS 60 /* how long an attempt may take before it counts as unanswered */
 #define SETTLE_MS 10  /* for what comes a little later than the answer */
 
 struct run {

@@ -40,7 +40,7 @@ static void search_ram(unsigned cpu, void *scan)
 
 static void attempt_search(struct run *r)
 {
-	attempt_begin(r, REPORT_NO_QUEUE, r->machine.ram, r->machine.ram_size);
+	attempt_begin(r, REPORT_CPU_SCAN, r->machine.ram, r->machine.ram_size);
 	scan_run(r, search_ram);
 }
 

@@ -44,7 +44,7 @@ static void attempt_read(struct run *r, uint64_t page)
 {
 	struct finding f = {0};
 
-	attempt_begin(r, REPORT_NO_QUEUE, page, PAGE);
+	attempt_begin(r, REPORT_CPU_READ, page, PAGE);
 	scan_page(&r->machine, &f, page, true);
 	scan_end(r, &f, 1);
 }
@@ -54,7 +54,7 @@ static void attempt_write(struct run *r, uint64_t page)
 	uint64_t at = page + WRITE_OFFSET;
 	bool done;
 
-	attempt_begin(r, REPORT_NO_QUEUE, at, sizeof(uint64_t));
+	attempt_begin(r, REPORT_CPU_WRITE, at, sizeof(uint64_t));
 	done = probe_write(at, probe_code);
 	attempt_end(r, done ? OUTCOME_COMPLETED : OUTCOME_FAULTED, 1);
 }
@@ -65,7 +65,7 @@ static void attempt_execute(struct run *r, uint64_t page)
 	uint64_t at = page + WRITE_OFFSET + sizeof(uint64_t);
 	bool done;
 
-	attempt_begin(r, REPORT_NO_QUEUE, at, sizeof(uint64_t));
+	attempt_begin(r, REPORT_CPU_EXECUTE, at, sizeof(uint64_t));
 	probe_write(at, probe_code);
 	done = probe_call(at);
 	attempt_end(r, done ? OUTCOME_COMPLETED : OUTCOME_FAULTED, 1);
@@ -94,6 +94,6 @@ void attack_cpu(struct run *r)
 		attempt_write(r, page);
 		attempt_execute(r, page);
 	}
-	attempt_begin(r, REPORT_NO_QUEUE, 0, GPA_SPACE);
+	attempt_begin(r, REPORT_CPU_SCAN, 0, GPA_SPACE);
 	scan_run(r, scan_gpa_space);
 }

@@ -187,7 +187,6 @@ void net_rx_return(struct net *n, const struct net_frame *f)
 /* A CVQ that is dead in every start is to cost the run no more than about twice the first wait. */
 static void lose_patience(struct net *n)
 {
-	n->cvq_dead = true;
 	n->cvq_patience /= 2;
 	if (n->cvq_patience < CVQ_PATIENCE_MIN_MS)
 		n->cvq_patience = CVQ_PATIENCE_MIN_MS;
@@ -216,11 +215,14 @@ int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uin
 	virtio_notify(&n->dev, NET_CVQ);
 
 	if (!net_wait(n, NET_CVQ, deadline_in(n->cvq_patience)) || !virtq_pop(q, &head, &len)) {
+		n->cvq_dead = true;
 		lose_patience(n);
 		return NET_NO_ANSWER;
 	}
 	ack = __atomic_load_n(&memory.ctrl_ack, __ATOMIC_RELAXED);
 	if (ack == NET_OK)
 		n->cvq_patience = CVQ_PATIENCE_MS;
+	else
+		lose_patience(n); /* the VMM may have given up on the device, just before we did */
 	return ack;
 }

@@ -71,7 +71,7 @@ static void format_mark(const struct report_record *r, char *buf, size_t len)
 
 	if (n < 0 || (size_t)n >= len)
 		return;
-	if (m->queue != REPORT_NO_QUEUE)
+	if (!REPORT_BY_CPU(m->queue))
 		n += snprintf(buf + n, len - (size_t)n, " queue %" PRIu32, m->queue);
 	if (r->type == REPORT_END && (size_t)n < len)
 		snprintf(buf + n, len - (size_t)n, " outcome %" PRIu32 " touched %" PRIu64,

@@ -44,6 +44,7 @@ struct attempt {
 	uint64_t from_ns,
 	    to_ns; /* CLOCK_MONOTONIC: vCPUs let go after BEGIN, stopped again at END */
 	struct arena_diff diff; /* arena oracle */
+	uint32_t secrets;	/* canary oracle: true claims during this attempt */
 	uint32_t
 	    aimed_refused;  /* trace oracle: translations of this queue at this address, refused, */
 	uint32_t aimed_ram; /* ... that landed in guest RAM, */

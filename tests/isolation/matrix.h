@@ -17,7 +17,11 @@
 enum sight {
 	SAW_SECRET = 1U << 0, /* canaries: the guest holds a secret */
 	SAW_CHANGE = 1U << 1, /* arena: its bytes changed during an attempt */
-	SAW_REACH = 1U << 2,  /* trace: a data queue was translated into the arena */
+	SAW_REACH = 1U << 2,  /* trace: a data queue was translated into the arena by an attempt */
+	SAW_EXECUTE =
+	    1U
+	    << 3, /* the guest ran code in every page of the arena, and arena: it was put there */
+	SAW_SCAN = 1U << 4, /* canaries: every search of a whole range found a secret */
 };
 
 /** What the attempts of a row have to cover before it counts as tested. */

@@ -20,11 +20,13 @@ int out_make(const char *path, struct err *e)
 			continue;
 		*p = 0;
 		if (mkdir(part, 0777) && errno != EEXIST)
-			return err_set(e, ERR_INTERNAL, errno, "mkdir", part, "%s", "");
+			return err_set(e, ERR_INTERNAL, errno, "mkdir", part,
+				       "give --out a directory that can be made");
 		*p = '/';
 	}
 	if (mkdir(part, 0777) && errno != EEXIST)
-		return err_set(e, ERR_INTERNAL, errno, "mkdir", part, "%s", "");
+		return err_set(e, ERR_INTERNAL, errno, "mkdir", part,
+			       "give --out a directory that can be made");
 	return 0;
 }
 
@@ -35,7 +37,8 @@ int out_open(struct out *o, const char *dir, struct err *e)
 	*o = (struct out){.own = !dir};
 	if (dir) {
 		if (strlen(dir) >= sizeof(o->dir))
-			return err_set(e, ERR_USAGE, ENAMETOOLONG, "mkdir", "--out", "%s", "");
+			return err_set(e, ERR_USAGE, ENAMETOOLONG, "mkdir", "--out",
+				       "give a shorter path");
 		snprintf(o->dir, sizeof(o->dir), "%s", dir);
 		return out_make(dir, e);
 	}
@@ -55,7 +58,7 @@ int out_episode(const struct out *o, const char *row, const char *run, char *pat
 
 	n += snprintf(name, len - (size_t)n, "%s/%s", row, run);
 	if ((size_t)n >= len)
-		return err_set(e, ERR_USAGE, ENAMETOOLONG, "mkdir", "--out", "%s", "");
+		return err_set(e, ERR_USAGE, ENAMETOOLONG, "mkdir", "--out", "give a shorter path");
 	for (size_t i = 0; i < strlen(row); i++)
 		if (name[i] == '/')
 			name[i] = '.';
@@ -70,7 +73,8 @@ FILE *out_file(const struct out *o, const char *name, bool keep, struct err *e)
 	snprintf(path, sizeof(path), "%s/%s", o->dir, name);
 	f = fopen(path, keep ? "wxe" : "we");
 	if (!f && !(keep && errno == EEXIST))
-		err_set(e, ERR_INTERNAL, errno, "open", path, "%s", "");
+		err_set(e, ERR_INTERNAL, errno, "open", path,
+			"give --out a directory that can be written");
 	return f;
 }
 

@@ -61,7 +61,7 @@ static int add_row(struct prove *p, const struct row *row, unsigned repeat, stru
 {
 	unsigned i = p->rows++;
 	struct row_result *r = &p->row[i];
-	enum break_id id[BREAK_COUNT];
+	enum break_id id[BREAK_COUNT] = {0};
 	int ret;
 
 	*r = (struct row_result){.row = *row, .repeat = repeat};

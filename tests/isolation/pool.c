@@ -32,17 +32,6 @@ static void run_once(const struct pool_task *t)
 					: verdict_control(t->config.row, &run->ev);
 }
 
-/*
- * A guest gives an attempt some tens of milliseconds, which a busy machine may let pass; then
- * nothing bad was seen, nor enough. Such a run, and none that failed or was breached, gets a second
- * try, and reports say so.
- */
-static bool worth_another(const struct run *run)
-{
-	return run->finding.verdict == VERDICT_NOT_TESTED && run->ev.end == END_COMPLETE &&
-	       run->tries < POOL_TRIES;
-}
-
 static void run_task(struct pool *p, unsigned i)
 {
 	struct pool_task *t = &p->task[i];
@@ -55,7 +44,7 @@ static void run_task(struct pool *p, unsigned i)
 	do {
 		t->run->tries++;
 		run_once(t);
-	} while (worth_another(t->run));
+	} while (t->run->tries < POOL_TRIES && verdict_try_again(&t->run->finding, &t->run->ev));
 }
 
 static void *work(void *ctx)

@@ -29,6 +29,16 @@ static bool row_unfinished(const struct row_result *r)
 	return any;
 }
 
+/* What another row has seen meanwhile must not be lost. */
+static bool any_breached(const struct prove *p)
+{
+	for (unsigned i = 0; i < p->rows; i++)
+		if (p->row[i].isolated.tries &&
+		    p->row[i].isolated.finding.verdict == VERDICT_BREACHED)
+			return true;
+	return false;
+}
+
 static void finish_row(struct prove *p, struct row_result *r)
 {
 	r->ns = r->isolated.ev.ns;
@@ -37,7 +47,7 @@ static void finish_row(struct prove *p, struct row_result *r)
 	result_judge(r, p->o.brk);
 	p->told++;
 	/* A fact that is missing is missing for all rows: then this host cannot run the proof. */
-	if (p->told == 1 && r->isolated.finding.host_cannot) {
+	if (p->told == 1 && r->isolated.finding.host_cannot && !any_breached(p)) {
 		snprintf(p->skip, sizeof(p->skip), "%s", r->finding.reason);
 		pool_stop(&p->pool);
 		return;

@@ -36,6 +36,10 @@ static json_t *sights(uint32_t saw)
 		json_array_append_new(j, json_string("arena overwritten"));
 	if (saw & SAW_REACH)
 		json_array_append_new(j, json_string("arena reached by a data queue"));
+	if (saw & SAW_EXECUTE)
+		json_array_append_new(j, json_string("code run in each page of the arena"));
+	if (saw & SAW_SCAN)
+		json_array_append_new(j, json_string("a secret found by each search"));
 	return j;
 }
 

@@ -30,7 +30,11 @@ const char *sight_text(uint32_t saw)
 		return saw & SAW_CHANGE ? "secret read, arena overwritten" : "secret read";
 	if (saw & SAW_CHANGE)
 		return "arena overwritten";
-	return saw & SAW_REACH ? "arena reached by a data queue (trace)" : "nothing seen";
+	if (saw & SAW_REACH)
+		return "arena reached by a data queue (trace)";
+	if (saw & SAW_EXECUTE)
+		return "code run in each page of the arena";
+	return saw & SAW_SCAN ? "a secret found by each search" : "nothing seen";
 }
 
 /* Fill @f and say that the question was answered. */
@@ -60,6 +64,57 @@ static const struct attempt *first_change(const struct evidence *ev)
 	return NULL;
 }
 
+static bool in_page(const struct report_mark *m, uint64_t page)
+{
+	return m->address - page < PAGE;
+}
+
+/* Code was put into each page of the arena, and ran there. */
+static bool executed(const struct evidence *ev)
+{
+	const struct monitor_hello *h = &ev->hello;
+	uint64_t size = h->arena_readable + h->arena_writable, pages = 0;
+
+	for (uint64_t off = 0; off < size; off += PAGE)
+		for (uint32_t i = 0; i < ev->attempts; i++) {
+			const struct attempt *at = &ev->attempt[i];
+
+			if (at->mark.queue == REPORT_CPU_EXECUTE &&
+			    in_page(&at->mark, h->arena_iova + off) &&
+			    at->mark.outcome == OUTCOME_COMPLETED && attempt_changed(at)) {
+				pages++;
+				break;
+			}
+		}
+	return size && pages == size / PAGE;
+}
+
+/* Every search of a whole range found a secret, and there was one. */
+static bool searches_found(const struct evidence *ev)
+{
+	unsigned searches = 0;
+
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		if (ev->attempt[i].mark.queue != REPORT_CPU_SCAN)
+			continue;
+		if (!ev->attempt[i].secrets)
+			return false;
+		searches++;
+	}
+	return searches > 0;
+}
+
+/* An attempt, not only the device's own course, took a data queue into the arena. */
+static bool reached(const struct evidence *ev)
+{
+	if (!ev->trace.data_in_arena.count)
+		return false;
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		if (ev->attempt[i].aimed_arena)
+			return true;
+	return false;
+}
+
 static uint32_t sights(const struct evidence *ev)
 {
 	uint32_t saw = 0;
@@ -68,8 +123,12 @@ static uint32_t sights(const struct evidence *ev)
 		saw |= SAW_SECRET;
 	if (first_change(ev))
 		saw |= SAW_CHANGE;
-	if (ev->trace.data_in_arena.count)
+	if (reached(ev))
 		saw |= SAW_REACH;
+	if (executed(ev))
+		saw |= SAW_EXECUTE;
+	if (searches_found(ev))
+		saw |= SAW_SCAN;
 	return saw;
 }
 
@@ -189,7 +248,7 @@ static bool covers(const struct report_mark *m, uint64_t from, uint64_t len)
 	return m->address <= from && m->length >= len && from - m->address <= m->length - len;
 }
 
-/* Attempts of @queue, REPORT_NO_QUEUE for CPUs, that aim into the page at @page. */
+/* Attempts of @queue, or of a kind of CPU access, that aim into the page at @page. */
 static unsigned aimed_at(const struct evidence *ev, uint32_t queue, uint64_t page)
 {
 	unsigned n = 0;
@@ -197,26 +256,47 @@ static unsigned aimed_at(const struct evidence *ev, uint32_t queue, uint64_t pag
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct report_mark *m = &ev->attempt[i].mark;
 
-		n += m->queue == queue && m->length && m->touched && m->address - page < PAGE;
+		n += m->queue == queue && m->length && m->touched && in_page(m, page);
 	}
 	return n;
 }
 
+/* Code runs in guest RAM, and nowhere else: an attempt that ended otherwise is not what it says. */
+static bool execution_odd(struct finding *f, const struct evidence *ev)
+{
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct report_mark *m = &ev->attempt[i].mark;
+		uint32_t want =
+		    m->address < ev->hello.ram_size ? OUTCOME_COMPLETED : OUTCOME_FAULTED;
+
+		if (m->queue == REPORT_CPU_EXECUTE && m->outcome != want)
+			return answer(f, VERDICT_FAILED, "execution at 0x%" PRIx64 " %s",
+				      m->address,
+				      want == OUTCOME_FAULTED ? "did not fault, where no memory is"
+							      : "failed, where guest RAM is");
+	}
+	return false;
+}
+
 static bool cpu_left_out(struct finding *f, const struct evidence *ev)
 {
+	static const uint32_t kinds[] = {REPORT_CPU_READ, REPORT_CPU_WRITE, REPORT_CPU_EXECUTE};
 	const struct monitor_hello *h = &ev->hello;
 	bool scanned = false;
 
 	for (uint64_t off = 0; off < h->arena_readable + h->arena_writable; off += PAGE)
-		if (aimed_at(ev, REPORT_NO_QUEUE, h->arena_iova + off) < 3)
-			return answer(f, VERDICT_NOT_TESTED,
-				      "the arena's page 0x%" PRIx64
-				      " was not read, written and executed",
-				      h->arena_iova + off);
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+			if (!aimed_at(ev, kinds[k], h->arena_iova + off))
+				return answer(f, VERDICT_NOT_TESTED,
+					      "the arena's page 0x%" PRIx64
+					      " was not read, written and executed",
+					      h->arena_iova + off);
+	if (execution_odd(f, ev))
+		return true;
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct report_mark *m = &ev->attempt[i].mark;
 
-		scanned |= m->queue == REPORT_NO_QUEUE && covers(m, 0, SCAN_SPACE) &&
+		scanned |= m->queue == REPORT_CPU_SCAN && covers(m, 0, SCAN_SPACE) &&
 			   m->touched >= SCAN_SPACE / ev->scan_stride;
 	}
 	return !scanned && answer(f, VERDICT_NOT_TESTED, "the 4 GiB of GPA space were not scanned");
@@ -229,7 +309,7 @@ static bool ram_left_out(struct finding *f, const struct evidence *ev)
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct report_mark *m = &ev->attempt[i].mark;
 
-		whole += m->queue == REPORT_NO_QUEUE && covers(m, 0, ev->hello.ram_size) &&
+		whole += m->queue == REPORT_CPU_SCAN && covers(m, 0, ev->hello.ram_size) &&
 			 m->touched >= ev->hello.ram_size / PAGE;
 	}
 	return whole < 2 &&
@@ -255,7 +335,7 @@ static bool queue_left_out(struct finding *f, const struct evidence *ev, uint64_
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct attempt *at = &ev->attempt[i];
 
-		if (at->mark.address - page < PAGE && device_tried(ev, at))
+		if (in_page(&at->mark, page) && device_tried(ev, at))
 			return false;
 	}
 	return answer(f, VERDICT_NOT_TESTED,
@@ -324,6 +404,11 @@ struct finding verdict_control(const struct row *row, const struct evidence *ev)
 	else
 		answer(&f, VERDICT_BREACHED, "%s", sight_text(row->attack->demand));
 	return f;
+}
+
+bool verdict_try_again(const struct finding *f, const struct evidence *ev)
+{
+	return f->verdict == VERDICT_NOT_TESTED && ev->end == END_COMPLETE;
 }
 
 struct finding verdict_row(const struct row *row, const struct finding *isolated,

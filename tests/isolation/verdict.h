@@ -40,6 +40,13 @@ struct finding verdict_control(const struct row *row, const struct evidence *ev)
 struct finding verdict_row(const struct row *row, const struct finding *isolated,
 			   const struct finding *controls, unsigned n);
 
+/**
+ * Whether the run may be made once more: it came to its end and nothing bad was seen, but nor was
+ * enough. A guest gives an attempt some tens of milliseconds, which a busy machine may let pass.
+ * Never for a run that failed or was breached; and reports say of a run that it was the second.
+ */
+bool verdict_try_again(const struct finding *f, const struct evidence *ev);
+
 /** "secret read", "arena overwritten", ...: @saw's strongest part, for people. */
 const char *sight_text(uint32_t saw);
 

@@ -143,7 +143,10 @@ static enum watch_result take_leak(struct watch *w, const struct report_leak *le
 
 	if (!w->ev->arena.seen)
 		return bad(w, "the guest reported a leak before the arena was known");
+	uint32_t before = w->ev->canary.secrets;
 	oracle_leak(&w->ev->canary, &w->seed, bytes / CANARY_LINE, leak);
+	if (w->in_attempt)
+		w->ev->attempt[w->ev->attempts].secrets += w->ev->canary.secrets - before;
 	tell(w, "leak", ",\"address\":\"0x%" PRIx64 "\"", leak->address);
 	return WATCH_RECORD;
 }

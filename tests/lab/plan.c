@@ -45,6 +45,16 @@ static void plan_run(struct plan *p, const struct lab_opts *o)
 		add(p, "--private-cvq");
 }
 
+/* A guest image of the user's is on the host: it goes along, and is named by where it is then. */
+static void add_image(struct plan *p, const char *image)
+{
+	const char *slash = strrchr(image, '/');
+
+	p->extra = image;
+	snprintf(p->extra_path, sizeof(p->extra_path), "/bin/%s", slash ? slash + 1 : image);
+	add(p, p->extra_path);
+}
+
 static int plan_exec(struct plan *p, const struct lab_opts *o, struct err *e)
 {
 	char path[PATH_MAX];
@@ -105,7 +115,10 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 	}
 	if (o->command == LAB_PROVE || o->command == LAB_DOCTOR)
 		add_face(p, o);
-	for (unsigned i = o->command == LAB_EXEC; i < o->inners; i++)
+	for (unsigned i = o->command == LAB_EXEC; i < o->inners; i++) {
 		add(p, o->inner[i]);
+		if (o->command == LAB_RUN && !strcmp(o->inner[i], "-k") && i + 1 < o->inners)
+			add_image(p, o->inner[++i]);
+	}
 	return 0;
 }

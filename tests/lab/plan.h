@@ -8,6 +8,8 @@
 
 #include "lab.h"
 
+#include <limits.h>
+
 #define JOB_MAX 120
 
 /** The command as the lab runs it; its strings are borrowed from the options or literals. */
@@ -15,7 +17,8 @@ struct plan {
 	char *job[JOB_MAX + 8];
 	unsigned count;
 	char *const *companion;
-	const char *extra; /* a program of the user's to take along, or NULL */
+	const char *extra;	   /* a file of the user's to take along into /bin, or NULL */
+	char extra_path[PATH_MAX]; /* where it is in there, for run -k */
 	bool terminal;
 };
 

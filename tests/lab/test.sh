@@ -220,6 +220,10 @@ run)
 	need_kernel
 	lab 0 run
 	has stdout '^done: 0 attempts, 0 legal operations failed$'
+	echo "no ELF file" >bad.elf
+	lab 64 run -k bad.elf
+	has stderr 'bad.elf'
+	lacks stderr 'No such file'
 	;;
 prove)
 	need_kernel
@@ -228,7 +232,7 @@ prove)
 	lacks stdout '^not ok'
 	[ "$(grep -c '^ok ' stdout)" -ge 14 ] || fail "fewer than 14 rows"
 	for file in results.tap results.json env.json console.log; do
-		[ -s "out/latest/$file" ] || [ $file = console.log ] || fail "out/latest/$file is missing or empty"
+		[ -s "out/latest/$file" ] || fail "out/latest/$file is missing or empty"
 	done
 	;;
 prove-stock)
@@ -241,7 +245,14 @@ prove-stock)
 prove-break-*)
 	need_kernel
 	lab 1 prove --break "${name#prove-break-}"
-	has stdout '^not ok .*vduse/'
+	[ "$(grep -cE '^not ok [0-9]+ vduse/(hole|aliased)/(desc|avail|used|readable|writable)-at-cvq' stdout)" = 10 ] ||
+		fail "not every row that $name must breach was breached"
+	;;
+kill)
+	need_kernel
+	lab 0 exec --timeout 600 "$bin/ringfence-killtest"
+	has stdout '^ok 1 '
+	lacks stdout '^not ok'
 	;;
 shellcheck)
 	command -v shellcheck >/dev/null || skip "no shellcheck"

@@ -78,8 +78,9 @@ int fake_memory_make(struct fake_memory *m, size_t size, int fill, void *at)
 void fake_memory_drop(struct fake_memory *m)
 {
 	/* Something must stay where it was: it may be in the middle of a test's own data. */
-	mmap(m->at, m->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-	     0);
+	if (mmap(m->at, m->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		 -1, 0) != m->at)
+		abort();
 	close(m->fd);
 }
 

@@ -164,8 +164,8 @@ int vhost_set_vring_base(const struct vhost *v, unsigned q, uint16_t avail, stru
 	return 0;
 }
 
-int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver, iova_t device,
-			 struct err *e)
+int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver,
+			 iova_t device, struct err *e)
 {
 	(void)v;
 	CALLED(e);
@@ -199,8 +199,8 @@ int vhost_set_vring_enable(const struct vhost *v, unsigned q, bool on, struct er
 	return 0;
 }
 
-int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size, const void *host,
-		    enum vhost_perm perm, struct err *e)
+int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t size,
+		    const void *host, enum vhost_perm perm, struct err *e)
 {
 	(void)v;
 	CALLED(e);
@@ -213,7 +213,8 @@ int vhost_iotlb_map(const struct vhost *v, uint32_t asid, iova_t at, uint64_t si
 	}
 	if (asid >= fake.spaces || fake.maps == FAKE_MAPS)
 		return err_set(e, ERR_HOST, EFAULT, "iotlb_map", "fake", "no such ASID");
-	fake.map[fake.maps++] = (struct fake_map){asid, at.v, size, (uint8_t *)(uintptr_t)host, perm};
+	fake.map[fake.maps++] =
+	    (struct fake_map){asid, at.v, size, (uint8_t *)(uintptr_t)host, perm};
 	return 0;
 }
 
@@ -227,7 +228,8 @@ int vhost_iotlb_unmap(const struct vhost *v, uint32_t asid, iova_t at, uint64_t 
 		asid = 0;
 	for (unsigned i = 0; i < fake.maps; i++) {
 		const struct fake_map *m = &fake.map[i];
-		bool hit = m->asid == asid && at.v <= m->iova + m->size - 1 && m->iova <= at.v + size - 1;
+		bool hit =
+		    m->asid == asid && at.v <= m->iova + m->size - 1 && m->iova <= at.v + size - 1;
 		if (!hit)
 			fake.map[kept++] = *m;
 	}
@@ -239,7 +241,8 @@ uint8_t *fake_translate(uint32_t asid, uint64_t at, uint64_t len)
 {
 	for (unsigned i = 0; i < fake.maps; i++) {
 		const struct fake_map *m = &fake.map[i];
-		if (m->asid == asid && at >= m->iova && at - m->iova < m->size && len <= m->size - (at - m->iova))
+		if (m->asid == asid && at >= m->iova && at - m->iova < m->size &&
+		    len <= m->size - (at - m->iova))
 			return m->host + (at - m->iova);
 	}
 	return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stand-in for vdpa/vhost.c: a kernel and a parent in memory, with knobs for everything that can be
- * missing or go wrong, a record of the calls, and the device's side of the shadow ring.
+ * A stand-in for vdpa/vhost.c: a kernel and a parent in memory, with knobs for everything that can
+ * be missing or go wrong, a record of the calls, and the device's side of the shadow ring.
  */
 #ifndef FAKE_VHOST_H
 #define FAKE_VHOST_H
@@ -30,12 +30,12 @@ struct fake {
 	uint32_t device_id, queues, groups, spaces;
 	uint64_t iova_first, iova_last;
 	uint32_t group[8];
-	uint32_t group_after_live[8];	/* what GET_VRING_GROUP says once DRIVER_OK is set */
-	bool drops_asid;		/* the kernel ignores an IOTLB message's ASID */
-	uint8_t refuses_status;		/* a status bit that is never taken */
-	const char *fail_call;		/* this call fails with EIO ... */
-	unsigned fail_skip;		/* ... after so many successes */
-	unsigned stall_ms;		/* set_status sleeps so long, as with a parent that is stopped */
+	uint32_t group_after_live[8]; /* what GET_VRING_GROUP says once DRIVER_OK is set */
+	bool drops_asid;	      /* the kernel ignores an IOTLB message's ASID */
+	uint8_t refuses_status;	      /* a status bit that is never taken */
+	const char *fail_call;	      /* this call fails with EIO ... */
+	unsigned fail_skip;	      /* ... after so many successes */
+	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
 
 	/* What happened. */
 	char calls[8192]; /* names, each followed by a space */
@@ -56,9 +56,11 @@ void fake_reset(void);
 /** The host address behind (asid, iova), or NULL. */
 uint8_t *fake_translate(uint32_t asid, uint64_t iova, uint64_t len);
 
-/** Play the device: take the command in the shadow ring (copied to @cmd, its length returned) or return -1. */
+/** Play the device: take the command in the shadow ring (copied to @cmd, its length returned) or
+ * return -1. */
 int fake_device_take(uint8_t *cmd, unsigned max);
-/** Complete it with this ack, used id and length, and jump the used index by @jump; calls the call fd. */
+/** Complete it with this ack, used id and length, and jump the used index by @jump; calls the call
+ * fd. */
 void fake_device_answer(uint8_t ack, uint32_t id, uint32_t len, uint16_t jump);
 
 #endif

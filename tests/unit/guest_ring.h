@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver's side of a split ring in a buffer that stands for guest RAM: what a test writes there is
- * exactly what a hostile guest could. Table at 0x1000, available ring at 0x2000, used ring at 0x3000.
+ * The driver's side of a split ring in a buffer that stands for guest RAM: what a test writes there
+ * is exactly what a hostile guest could. Table at 0x1000, available ring at 0x2000, used ring at
+ * 0x3000.
  */
 #ifndef GUEST_RING_H
 #define GUEST_RING_H
@@ -44,7 +45,8 @@ static inline struct vring_used *ring_used(struct guest_ring *r)
 	return (struct vring_used *)(void *)(r->ram + RING_USED);
 }
 
-static inline void ring_set(struct guest_ring *r, unsigned i, uint64_t addr, uint32_t len, unsigned flags, unsigned next)
+static inline void ring_set(struct guest_ring *r, unsigned i, uint64_t addr, uint32_t len,
+			    unsigned flags, unsigned next)
 {
 	*ring_desc(r, i) = (struct vring_desc){addr, len, (uint16_t)flags, (uint16_t)next};
 }
@@ -55,7 +57,8 @@ static inline void ring_offer(struct guest_ring *r, unsigned head)
 	ring_avail(r)->idx = ++r->avail_idx;
 }
 
-/** A control command at GPA 0x4000 with its ack byte at 0x5000, offered from descriptors @head and @head + 1. */
+/** A control command at GPA 0x4000 with its ack byte at 0x5000, offered from descriptors @head and
+ * @head + 1. */
 static inline void ring_command(struct guest_ring *r, unsigned head, const void *cmd, unsigned len)
 {
 	memcpy(r->ram + 0x4000, cmd, len);

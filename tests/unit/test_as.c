@@ -22,7 +22,7 @@
 /* What a client maps in ASID 0, and in ASID 1. */
 static struct fake_memory mem[2];
 static struct as_table t;
-static char trace_path[] = "/tmp/ringfence-test-XXXXXX";
+static char trace_path[32];
 static char lines[1 << 16];
 static uint8_t buf[SIZE];
 
@@ -40,7 +40,7 @@ static int setup(void **state)
 			      .queue_group = {0, 0, 1},
 			      .group_asid = {0, 1}};
 	memset(buf, 0xee, sizeof(buf));
-	strcpy(trace_path + strlen(trace_path) - 6, "XXXXXX");
+	snprintf(trace_path, sizeof(trace_path), "/tmp/ringfence-test-XXXXXX");
 	int fd = mkstemp(trace_path);
 	if (fd < 0 || close(fd) || trace_open(&t.trace, trace_path, &e))
 		return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking a device into use, against a fake kernel: a missing fact is refused and named, every stage is set on
- * every start, any call that fails ends in a reset, and memory lands in the ASID it belongs to.
+ * Taking a device into use, against a fake kernel: a missing fact is refused and named, every stage
+ * is set on every start, any call that fails ends in a reset, and memory lands in the ASID it
+ * belongs to.
  */
 #include "../../vdpa/attach.h"
 #include "../../vdpa/breaks.h"
@@ -28,10 +29,12 @@ static int setup_at(uint64_t arena_iova)
 	e = (struct err){0};
 	mem = (struct gmem){0};
 	ram = test_malloc(RAM_SIZE);
-	if (gmem_add(&mem, gpa(0), RAM_SIZE, ram) || arena_create(&a, iova(arena_iova), key, 1, &ignored))
+	if (gmem_add(&mem, gpa(0), RAM_SIZE, ram) ||
+	    arena_create(&a, iova(arena_iova), key, 1, &ignored))
 		return -1;
 	for (unsigned q = 0; q < 3; q++)
-		queues[q] = (struct attach_queue){true, 64, iova(0x1000 * q), iova(0x2000), iova(0x3000), -1, -1};
+		queues[q] = (struct attach_queue){
+		    true, 64, iova(0x1000 * q), iova(0x2000), iova(0x3000), -1, -1};
 	return 0;
 }
 
@@ -147,10 +150,11 @@ static void out_of_reach(void **state)
 
 static void any_failing_call_fails_the_open(void **state)
 {
-	static const char *const calls[] = {"set_owner", "get_device_id", "get_features",
-					    "get_vqs_count", "get_vring_max", "get_backend_features",
-					    "set_backend_features", "get_group_num", "get_as_num",
-					    "get_vring_group", "get_iova_range", "get_config_size", "get_config"};
+	static const char *const calls[] = {
+	    "set_owner",     "get_device_id",	     "get_features",	     "get_vqs_count",
+	    "get_vring_max", "get_backend_features", "set_backend_features", "get_group_num",
+	    "get_as_num",    "get_vring_group",	     "get_iova_range",	     "get_config_size",
+	    "get_config"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -209,7 +213,8 @@ static void a_restart_sets_every_stage_again(void **state)
 	strcpy(first, fake.calls);
 	for (unsigned n = 0; n < 3; n++) {
 		fake.calls[0] = 0;
-		fake.group_asid[0] = fake.group_asid[1] = 3 - n % 2 * 3; /* a reset may leave anything */
+		fake.group_asid[0] = fake.group_asid[1] =
+		    3 - n % 2 * 3; /* a reset may leave anything */
 		assert_int_equal(start_device(), 0);
 		assert_int_equal(fake.group_asid[0], 0);
 		assert_int_equal(fake.group_asid[1], 1);
@@ -217,7 +222,8 @@ static void a_restart_sets_every_stage_again(void **state)
 		/* The same calls, and the old mappings dropped before the new ones. */
 		const char *unmap = strstr(fake.calls, "iotlb_unmap iotlb_unmap ");
 		assert_non_null(unmap);
-		assert_int_equal(strlen(fake.calls), strlen(first) + strlen("iotlb_unmap iotlb_unmap "));
+		assert_int_equal(strlen(fake.calls),
+				 strlen(first) + strlen("iotlb_unmap iotlb_unmap "));
 	}
 }
 
@@ -254,17 +260,20 @@ static void a_status_that_is_not_taken_is_noticed(void **state)
 		e = (struct err){0};
 		fake.refuses_status = (uint8_t)bit;
 		assert_true(start_device() < 0);
-		assert_non_null(strstr(e.text, bit == 4 ? "DRIVER_OK" : bit == 8 ? "FEATURES_OK" : "ACKNOWLEDGE"));
+		assert_non_null(strstr(e.text, bit == 4	  ? "DRIVER_OK"
+					       : bit == 8 ? "FEATURES_OK"
+							  : "ACKNOWLEDGE"));
 		assert_int_equal(fake.status, 0);
 	}
 }
 
 static void any_failing_call_fails_the_start(void **state)
 {
-	static const char *const calls[] = {"set_status", "set_backend_features", "get_backend_features",
-					    "get_status", "set_features", "get_vring_group", "set_group_asid",
-					    "iotlb_map", "set_vring_num", "set_vring_base", "set_vring_addr",
-					    "set_vring_kick", "set_vring_call", "set_vring_enable"};
+	static const char *const calls[] = {
+	    "set_status",     "set_backend_features", "get_backend_features", "get_status",
+	    "set_features",   "get_vring_group",      "set_group_asid",	      "iotlb_map",
+	    "set_vring_num",  "set_vring_base",	      "set_vring_addr",	      "set_vring_kick",
+	    "set_vring_call", "set_vring_enable"};
 	unsigned failures = 0;
 
 	(void)state;
@@ -305,7 +314,8 @@ static void breaks_break(void **state)
 	assert_int_equal(fake.group_asid[1], 0);
 	assert_ptr_equal(fake_translate(0, a.iova.v, 1), a.readable);
 	if (a.iova.v < RAM_SIZE) /* and guest RAM goes on behind it */
-		assert_ptr_equal(fake_translate(0, a.iova.v + ARENA_SIZE, 1), ram + a.iova.v + ARENA_SIZE);
+		assert_ptr_equal(fake_translate(0, a.iova.v + ARENA_SIZE, 1),
+				 ram + a.iova.v + ARENA_SIZE);
 	assert_null(fake_translate(1, a.iova.v, 1));
 
 	fake_reset();
@@ -321,27 +331,27 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define ALIASED(f) cmocka_unit_test_setup_teardown(f, setup_aliased, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(missing_asid_feature),
-	    TEST(one_address_space),
-	    TEST(one_group),
-	    TEST(cvq_shares_its_group),
-	    TEST(not_a_network_device),
-	    TEST(legacy_device),
-	    TEST(too_few_queues),
-	    TEST(out_of_reach),
-	    TEST(any_failing_call_fails_the_open),
-	    TEST(no_cvq_needs_no_isolation),
-	    TEST(memory_lands_where_it_belongs),
-	    TEST(a_restart_sets_every_stage_again),
-	    TEST(a_kernel_that_drops_the_asid_is_noticed),
-	    ALIASED(a_kernel_that_drops_the_asid_is_noticed),
-	    TEST(a_group_that_moves_is_noticed),
-	    TEST(a_status_that_is_not_taken_is_noticed),
-	    TEST(any_failing_call_fails_the_start),
-	    ALIASED(aliased_arena_shares_addresses_not_memory),
+		TEST(missing_asid_feature),
+		TEST(one_address_space),
+		TEST(one_group),
+		TEST(cvq_shares_its_group),
+		TEST(not_a_network_device),
+		TEST(legacy_device),
+		TEST(too_few_queues),
+		TEST(out_of_reach),
+		TEST(any_failing_call_fails_the_open),
+		TEST(no_cvq_needs_no_isolation),
+		TEST(memory_lands_where_it_belongs),
+		TEST(a_restart_sets_every_stage_again),
+		TEST(a_kernel_that_drops_the_asid_is_noticed),
+		ALIASED(a_kernel_that_drops_the_asid_is_noticed),
+		TEST(a_group_that_moves_is_noticed),
+		TEST(a_status_that_is_not_taken_is_noticed),
+		TEST(any_failing_call_fails_the_start),
+		ALIASED(aliased_arena_shares_addresses_not_memory),
 #if RINGFENCE_BREAKS
-	    TEST(breaks_break),
-	    ALIASED(breaks_break),
+		TEST(breaks_break),
+		ALIASED(breaks_break),
 #endif
 	};
 

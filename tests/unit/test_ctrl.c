@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Control commands: which are well formed, at every class, command and length; and the state they leave. */
+/* Control commands: which are well formed, at every class, command and length; and the state they
+ * leave. */
 #include "../../virtio/ctrl.h"
 #include "test.h"
 
@@ -33,7 +34,8 @@ static void every_class_command_and_length(void **state)
 				cmd[0] = (uint8_t)header;
 				cmd[1] = (uint8_t)(header >> 8);
 				bool want = well_formed(sets[f], cmd[0], cmd[1], lengths[i]);
-				assert_int_equal(ctrl_validate(sets[f], cmd, lengths[i]), want ? 0 : -EINVAL);
+				assert_int_equal(ctrl_validate(sets[f], cmd, lengths[i]),
+						 want ? 0 : -EINVAL);
 			}
 	assert_int_equal(ctrl_validate(BOTH, cmd, CTRL_COMMAND_MAX + 1), -E2BIG);
 }

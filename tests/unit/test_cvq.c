@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk of a command from the guest's ring to the shadow ring and back, and every way it can go wrong. */
+/* The walk of a command from the guest's ring to the shadow ring and back, and every way it can go
+ * wrong. */
 #include "../../vdpa/cvq.h"
 #include "guest_ring.h"
 
 #include <linux/virtio_net.h>
 
 #define FEATURES                                                                                   \
-	(1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR)
+	(1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX |                             \
+	 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR)
 
 static struct guest_ring r;
 static struct arena a;
@@ -23,7 +25,8 @@ static int setup(void **state)
 	ring_init(&r);
 	if (arena_create(&a, iova(0x40000000), key, 7, &e))
 		return -1;
-	return cvq_start(&c, &r.mem, &a, FEATURES, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED));
+	return cvq_start(&c, &r.mem, &a, FEATURES, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL),
+			 gpa(RING_USED));
 }
 
 static int teardown(void **state)
@@ -114,7 +117,8 @@ static void the_guest_can_change_its_bytes_too_late(void **state)
 	assert_memory_equal(a.readable + ARENA_PAGE, set_mac, sizeof(set_mac));
 	device_answers(VIRTIO_NET_OK);
 	assert_memory_equal(c.state.mac, set_mac + 2, 6);
-	assert_int_equal(r.ram[0x5000], VIRTIO_NET_OK); /* where the chain said when it was popped */
+	assert_int_equal(r.ram[0x5000],
+			 VIRTIO_NET_OK); /* where the chain said when it was popped */
 }
 
 static void no_room_for_an_ack_is_an_error(void **state)
@@ -162,7 +166,8 @@ static void late_is_an_error_and_the_end(void **state)
 	assert_int_equal(cvq_timeout(&c), CVQ_INTERRUPT | CVQ_DEVICE_BROKE);
 	pushed(2, 0, 1); /* the one in flight and the one behind it */
 	assert_int_equal(r.ram[0x5000], VIRTIO_NET_ERR);
-	assert_int_equal(device_answers(VIRTIO_NET_OK), 0); /* too late: nothing is committed, nothing pushed */
+	assert_int_equal(device_answers(VIRTIO_NET_OK),
+			 0); /* too late: nothing is committed, nothing pushed */
 	assert_false(c.state.mac_set);
 	pushed(2, 0, 1);
 	ring_command(&r, 4, set_mac, sizeof(set_mac));

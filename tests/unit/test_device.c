@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device with its thread, against a fake kernel: commands move, deadlines hold, a parent that is silent
- * delays nobody, and what fails is told.
+ * A device with its thread, against a fake kernel: commands move, deadlines hold, a parent that is
+ * silent delays nobody, and what fails is told.
  */
 #include "../../vdpa/breaks.h"
 #include "../../vdpa/canary.h"
@@ -173,7 +173,8 @@ static void what_was_notified_before_the_start_is_found(void **state)
 	assert_int_equal(open_it(&e), 0);
 	ring_command(r, 0, set_mac, sizeof(set_mac));
 	start_it();
-	assert_true(readable(device_kick_fd(d, 0), 1000)); /* the kernel reads these; here nobody does */
+	assert_true(
+	    readable(device_kick_fd(d, 0), 1000)); /* the kernel reads these; here nobody does */
 	assert_true(readable(fake.queue[2].kick_fd, 1000));
 	assert_int_equal(fake_device_take(cmd, sizeof(cmd)), 8);
 	device_close(d);
@@ -191,7 +192,9 @@ static void a_flood_is_served_in_turns(void **state)
 	eventfd_write(device_kick_fd(d, 2), 1);
 	for (int i = 0; i < 200 && ring_used(r)->idx != RING_NUM; i++)
 		poll(NULL, 0, 5);
-	ring_offer(r, 0); /* no notification: the last turn asked for another by itself, or had not ended */
+	ring_offer(
+	    r,
+	    0); /* no notification: the last turn asked for another by itself, or had not ended */
 	eventfd_write(device_kick_fd(d, 2), 1);
 	for (int i = 0; i < 200 && ring_used(r)->idx != RING_NUM + 1; i++)
 		poll(NULL, 0, 5);
@@ -298,7 +301,8 @@ static void a_refused_open_says_why(void **state)
 static void placement_and_memory_must_agree(void **state)
 {
 	struct err e = {0};
-	struct device_config cfg = {.path = "/dev/fake", .mem = &r->mem, .placement = PLACE_ALIASED};
+	struct device_config cfg = {
+	    .path = "/dev/fake", .mem = &r->mem, .placement = PLACE_ALIASED};
 
 	(void)state;
 	assert_true(device_open(&d, &cfg, &e) < 0);
@@ -323,7 +327,8 @@ static void passthrough_hands_the_guests_ring_on(void **state)
 	/* Descriptors 4..7 of 8 are canaries: one line; what follows the table is not touched. */
 	memcpy(&first, ring_desc(r, 4), sizeof(first));
 	memcpy(&last, ring_desc(r, 8), sizeof(last));
-	assert_int_equal(canary_find((const uint8_t *)"a key of 16 byte", 0x1122334455667788, 8, &first), 0);
+	assert_int_equal(
+	    canary_find((const uint8_t *)"a key of 16 byte", 0x1122334455667788, 8, &first), 0);
 	assert_int_equal(last.magic, 0);
 	assert_int_equal(ring_desc(r, 3)->addr, 0);
 	device_close(d);
@@ -334,22 +339,22 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(a_command_moves),
-	    TEST(no_answer_is_an_error_in_time),
-	    TEST(a_deadline_is_not_early),
-	    TEST(what_was_notified_before_the_start_is_found),
-	    TEST(a_flood_is_served_in_turns),
-	    TEST(a_ring_that_breaks_is_told),
-	    TEST(a_reset_that_fails_is_told),
+		TEST(a_command_moves),
+		TEST(no_answer_is_an_error_in_time),
+		TEST(a_deadline_is_not_early),
+		TEST(what_was_notified_before_the_start_is_found),
+		TEST(a_flood_is_served_in_turns),
+		TEST(a_ring_that_breaks_is_told),
+		TEST(a_reset_that_fails_is_told),
 #if RINGFENCE_BREAKS
-	    TEST(passthrough_hands_the_guests_ring_on),
+		TEST(passthrough_hands_the_guests_ring_on),
 #endif
-	    TEST(a_stopped_parent_delays_nobody),
-	    TEST(a_failed_start_is_told),
-	    TEST(a_bad_control_ring_is_told),
-	    TEST(a_refused_open_says_why),
-	    TEST(placement_and_memory_must_agree),
-	    TEST(closing_has_a_deadline),
+		TEST(a_stopped_parent_delays_nobody),
+		TEST(a_failed_start_is_told),
+		TEST(a_bad_control_ring_is_told),
+		TEST(a_refused_open_says_why),
+		TEST(placement_and_memory_must_agree),
+		TEST(closing_has_a_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

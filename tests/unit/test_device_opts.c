@@ -25,12 +25,11 @@ static int teardown(void **state)
 /* Parse `device LINE`, split at blanks, each word in a block of its own size. */
 static int parse(const char *line)
 {
-	char words[512] = "device ";
+	char words[512];
 	int argc = 0;
 
 	teardown(NULL);
-	assert_true(strlen(line) + 8 < sizeof(words));
-	strcat(words, line);
+	assert_true(snprintf(words, sizeof(words), "device %s", line) < (int)sizeof(words));
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) {
 		assert_true(argc < WORDS);
 		argv[argc++] = strdup(w);

@@ -39,11 +39,12 @@ static void bounds_hold(void **state)
 		uint64_t at, len;
 		bool ok;
 	} cases[] = {
-	    {0, 1, true},	 {0, 0x2000, true},	 {0, 0x2001, false},	{0x1fff, 1, true},
-	    {0x1fff, 2, false},	 {0x2000, 1, false},	 {0x2000, 0, false},	{0x1fff, 0, true},
-	    {0xffff, 1, false},	 {0xffff, 2, false},	 {0x10000, 0x1000, true}, {0x10fff, 1, true},
-	    {0x11000, 1, false}, {~0ull, 1, false},	 {~0ull, 2, false},	{0, ~0ull, false},
-	    {1, ~0ull, false},	 {0x10001, ~0ull, false},
+	    {0, 1, true},	 {0, 0x2000, true},	  {0, 0x2001, false},
+	    {0x1fff, 1, true},	 {0x1fff, 2, false},	  {0x2000, 1, false},
+	    {0x2000, 0, false},	 {0x1fff, 0, true},	  {0xffff, 1, false},
+	    {0xffff, 2, false},	 {0x10000, 0x1000, true}, {0x10fff, 1, true},
+	    {0x11000, 1, false}, {~0ull, 1, false},	  {~0ull, 2, false},
+	    {0, ~0ull, false},	 {1, ~0ull, false},	  {0x10001, ~0ull, false},
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static struct err e;
-static char dir[] = "/tmp/ringfence-test-XXXXXX", path[64];
+static char dir[32], path[64];
 
 /*
  * In place of the C library's: at most so much at a time, interrupted now and then, or failing
@@ -46,7 +46,7 @@ static unsigned open_fds(void)
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/ringfence-test-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/guest", dir);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The device's side of a guest's ring: what a hostile guest can write there, and what comes of it. */
+/* The device's side of a guest's ring: what a hostile guest can write there, and what comes of it.
+ */
 #include "../../virtio/queue.h"
 #include "guest_ring.h"
 
@@ -107,14 +108,17 @@ static void a_chain_may_not_be_longer_than_we_hold(void **state)
 	enum { NUM = 2 * QUEUE_CHAIN_MAX };
 
 	(void)state;
-	assert_int_equal(queue_init(&q, &r.mem, NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
+	assert_int_equal(
+	    queue_init(&q, &r.mem, NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
 	for (unsigned i = 0; i < NUM; i++)
-		ring_set(&r, i, 0x4000, 1, i % QUEUE_CHAIN_MAX == QUEUE_CHAIN_MAX - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
+		ring_set(&r, i, 0x4000, 1,
+			 i % QUEUE_CHAIN_MAX == QUEUE_CHAIN_MAX - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
 	ring_avail(&r)->ring[0] = 0;
 	ring_avail(&r)->idx = 1;
 	assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
 	assert_int_equal(c.readable, QUEUE_CHAIN_MAX);
-	ring_desc(&r, 20)->flags |= VRING_DESC_F_WRITE; /* half of them writable is no way round it */
+	ring_desc(&r, 20)->flags |=
+	    VRING_DESC_F_WRITE; /* half of them writable is no way round it */
 	for (unsigned i = 20; i < QUEUE_CHAIN_MAX; i++)
 		ring_desc(&r, i)->flags = VRING_DESC_F_WRITE | VRING_DESC_F_NEXT;
 	ring_avail(&r)->ring[1] = 0;

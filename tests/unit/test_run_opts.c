@@ -27,13 +27,12 @@ static int teardown(void **state)
 /* Parse `run LINE`, split at blanks, each word in a block of its own size. */
 static int parse(const char *line)
 {
-	char words[512] = "run ", *before[WORDS + 1];
+	char words[512], *before[WORDS + 1];
 	int argc = 0;
 
 	memcpy(before, argv, sizeof(before));
 	memset(argv, 0, sizeof(argv));
-	assert_true(strlen(line) + 5 < sizeof(words));
-	strcat(words, line);
+	assert_true(snprintf(words, sizeof(words), "run %s", line) < (int)sizeof(words));
 	for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) {
 		assert_true(argc < WORDS);
 		argv[argc++] = strdup(w);
@@ -267,7 +266,8 @@ static void attacks_are_the_guests(void **state)
 			accepted(line);
 		else
 			refused(line, names);
-		strcat(line, " -k other.elf"); /* somebody's own guest may know more of them */
+		/* Somebody's own guest may know more of them. */
+		snprintf(line, sizeof(line), "--vdpa d --attack %u -k other.elf", n);
 		accepted(line);
 		assert_int_equal(o.attack, n);
 	}

@@ -42,12 +42,16 @@ static void the_files_are_sealed(void **state)
 	(void)state;
 	assert_int_equal(fcntl(a.readable_fd, F_GET_SEALS),
 			 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_FUTURE_WRITE);
-	assert_int_equal(fcntl(a.writable_fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	assert_ptr_equal(mmap(NULL, ARENA_READABLE, PROT_READ | PROT_WRITE, MAP_SHARED, a.readable_fd, 0), MAP_FAILED);
+	assert_int_equal(fcntl(a.writable_fd, F_GET_SEALS),
+			 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	assert_ptr_equal(
+	    mmap(NULL, ARENA_READABLE, PROT_READ | PROT_WRITE, MAP_SHARED, a.readable_fd, 0),
+	    MAP_FAILED);
 	assert_int_equal(errno, EPERM);
 	assert_int_equal(write(a.readable_fd, "x", 1), -1);
 	assert_int_equal(ftruncate(a.writable_fd, 0), -1);
-	assert_int_equal(fallocate(a.readable_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -1);
+	assert_int_equal(
+	    fallocate(a.readable_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -1);
 }
 
 static void canaries_fill_what_the_rings_leave(void **state)
@@ -58,14 +62,17 @@ static void canaries_fill_what_the_rings_leave(void **state)
 	for (uint64_t i = 0; i < n; i++) {
 		struct canary_line line;
 		uint64_t at = i * CANARY_LINE;
-		memcpy(&line, at < ARENA_READABLE ? a.readable + at : a.writable + at - ARENA_READABLE, sizeof(line));
+		memcpy(&line,
+		       at < ARENA_READABLE ? a.readable + at : a.writable + at - ARENA_READABLE,
+		       sizeof(line));
 		int64_t where = canary_find(key, 0x1122334455667788, n, &line);
 		if (where >= 0) {
 			assert_int_equal(where, i);
 			found++;
 		}
 	}
-	assert_int_equal(found, n - 3); /* descriptor table, available ring, used ring: a line each */
+	assert_int_equal(found,
+			 n - 3); /* descriptor table, available ring, used ring: a line each */
 }
 
 static void every_start_begins_afresh(void **state)

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #define OK VDUSE_REQ_RESULT_OK
 #define FAILED VDUSE_REQ_RESULT_FAILED
@@ -316,6 +318,7 @@ static void a_queues_state_is_ours_once_it_ran(void **state)
 	fake_vduse.vq[NET_RX].split.avail_index = 77;
 	fake_vduse.vq[NET_CVQ].split.avail_index = 0xffff;
 	ring_avail(&c.ring[NET_CVQ])->idx = 0xffff;
+	ring_used(&c.ring[NET_CVQ])->idx = 0xffff;
 	c.ring[NET_CVQ].avail_idx = 0xffff;
 	fake_vduse_unlock();
 	assert_int_equal(client_state(NET_RX), 77); /* the kernel's, until then */
@@ -369,6 +372,123 @@ static void a_device_in_use_is_not_destroyed_in_silence(void **state)
 	assert_int_equal(fake_vduse.fail_times, 0);
 }
 
+/* The kernel gives a device up by an error on its node (vduse_dev_broken). */
+static void a_broken_device_rests(void **state)
+{
+	struct vduse_dev_request req = {.type = VDUSE_SET_STATUS, .request_id = 1};
+
+	(void)state;
+	client_start(CLIENT_FEATURES);
+	assert_int_equal(write(fake_vduse.peer, &req, sizeof(req)), sizeof(req));
+	nanosleep(&(struct timespec){0, 50000000}, NULL);
+	close(fake_vduse.peer); /* with its answer unread: that is an error at the other end */
+	fake_vduse.peer = -1;
+	for (unsigned i = 0; i < 10000 && !atomic_load(&c.dev->broken); i++)
+		client_pause();
+	assert_true(atomic_load(&c.dev->broken));
+	bool fresh;
+	vduse_lock(c.dev);
+	assert_false(vduse_queue_ready(c.dev, NET_CVQ, &fresh));
+	assert_false(vduse_unsettled(c.dev));
+	vduse_unlock(c.dev);
+}
+
+static bool traced(const char *path, const char *what)
+{
+	static char text[1 << 16];
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return strstr(text, what);
+}
+
+static void what_happens_is_traced(void **state)
+{
+	static const char *const lines[] = {
+	    "\"ev\":\"reset\"}",
+	    "\"ev\":\"status\",\"status\":3}",
+	    "\"ev\":\"status\",\"status\":15}",
+	    "\"ev\":\"status\",\"status\":79,\"ok\":false}", /* no VERSION_1 */
+	    "\"ev\":\"asid\",\"group\":1,\"asid\":1}",
+	    "\"ev\":\"asid\",\"group\":1,\"asid\":0,\"ok\":false}",
+	    "\"ev\":\"ready\",\"q\":2,\"ready\":1}",
+	    "\"ev\":\"ready\",\"q\":0,\"ready\":0}",
+	    "\"ev\":\"iotlb\",\"asid\":1,\"start\":\"0x0\",\"last\":\"0xffffffffffffffff\"}",
+	    ("\"ev\":\"start\",\"q\":2,\"num\":8,\"avail\":0,\"desc\":\"0x101000\","
+	     "\"driver\":\"0x102000\",\"device\":\"0x103000\"}"),
+	    "\"ev\":\"cvq\",\"class\":1,\"cmd\":7,\"len\":2,\"ack\":1}",
+	    "\"ev\":\"cvq\",\"class\":-1,\"cmd\":-1,\"len\":1,\"ack\":1}",
+	    ("\"ev\":\"translate\",\"q\":2,\"group\":1,\"asid\":1,\"iova\":\"0x104000\",\"len\":2,"
+	     "\"dir\":\"r\","),
+	    "\"ev\":\"state\",\"q\":2,\"avail\":4}",
+	    "\"ev\":\"drop\",\"q\":0,\"why\":\"no buffer\"}",
+	    "\"ev\":\"bad\",\"q\":2,\"why\":\"no ack\"}",
+	    "\"ev\":\"bad\",\"q\":1,\"why\":\"writable\"}",
+	    "\"ev\":\"bad\",\"q\":1,\"why\":\"empty\"}",
+	    "\"ev\":\"stop\",\"q\":1,\"why\":\"available index\"}",
+	    "\"ev\":\"suspend\"}",
+	};
+	char path[] = "/tmp/ringfence-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct vduse_dev_request req = {0};
+	struct guest_ring *cvq = &c.ring[NET_CVQ];
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(trace_open(&c.trace, path, &c.e), 0);
+	assert_int_equal(client_open(&c, 1, false), 0);
+	client_start(CLIENT_FEATURES);
+	assert_int_equal(client_asid(1, 0), FAILED);
+	assert_int_equal(client_iotlb(1), OK);
+	memcpy(cvq->ram + 0x4000, "\1\7", 2);
+	for (unsigned i = 0; i < 4;
+	     i++) { /* two commands, one half, and one that wants no answer */
+		static const uint32_t len[] = {2, 2, 1, 2};
+		unsigned more = i == 3 ? 0 : VRING_DESC_F_NEXT;
+		ring_set(cvq, 0, client_base[NET_CVQ] + 0x4000, len[i], more, 1);
+		ring_set(cvq, 1, client_base[NET_CVQ] + 0x5000, 1, VRING_DESC_F_WRITE, 0);
+		ring_offer(cvq, 0);
+		client_kick(NET_CVQ);
+		client_used(&c, NET_CVQ, (uint16_t)(i + 1));
+	}
+	static const struct {
+		uint32_t len;
+		unsigned flags;
+	} frames[] = {{100, 0}, {100, VRING_DESC_F_WRITE}, {0, 0}};
+	for (uint16_t i = 0; i < 3; i++) {
+		client_offer(&c, NET_TX, 0x4000, frames[i].len, frames[i].flags);
+		client_kick(NET_TX);
+		client_used(&c, NET_TX, (uint16_t)(i + 1));
+	}
+	ring_avail(&c.ring[NET_TX])->idx = 0x4000;
+	client_kick(NET_TX);
+	assert_int_equal(client_state(NET_CVQ), 4);
+	assert_int_equal(client_ready(NET_RX, false), OK);
+	assert_int_equal(client_status(15 | 64), OK);
+	client_features(0);
+	assert_int_equal(client_status(3), OK);
+	assert_int_equal(client_status(79), FAILED);
+	assert_int_equal(client_ask(VDUSE_SUSPEND, &req), OK);
+
+	/* A device that has come to rest has written all of it, should it be killed now. */
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		unsigned tries = 200;
+		while (!traced(path, lines[i]) && tries-- > 0)
+			client_pause();
+		if (!traced(path, lines[i]))
+			fail_msg("%s", lines[i]);
+	}
+	assert_int_equal(client_close(&c), 0);
+	assert_int_equal(trace_close(c.trace, &c.e), 0);
+	c.trace = NULL;
+	assert_true(traced(path, "\"ev\":\"end\"}"));
+	unlink(path);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -388,6 +508,8 @@ int main(void)
 	    TEST(groups_rest_while_queues_run),
 	    TEST(what_is_out_of_range_is_refused),
 	    TEST(a_queues_state_is_ours_once_it_ran),
+	    TEST(a_broken_device_rests),
+	    cmocka_unit_test_setup(what_happens_is_traced, setup_none),
 	    TEST(an_answer_does_not_wait_for_the_data_thread),
 	    NONE(a_device_in_use_is_not_destroyed_in_silence),
 	};

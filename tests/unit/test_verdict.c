@@ -43,11 +43,14 @@ static void add_queue_attempts(struct evidence *ev)
 
 static void add_cpu_attempts(struct evidence *ev)
 {
-	add(ev, REPORT_NO_QUEUE, 0, UINT64_C(4) << 30)->mark.touched = 4096;
+	add(ev, REPORT_CPU_SCAN, 0, UINT64_C(4) << 30)->mark.touched = 4096;
 	for (uint64_t off = 0; off < 6 * PAGE; off += PAGE) {
-		add(ev, REPORT_NO_QUEUE, ev->hello.arena_iova + off, PAGE);
-		add(ev, REPORT_NO_QUEUE, ev->hello.arena_iova + off + 4032, 8);
-		add(ev, REPORT_NO_QUEUE, ev->hello.arena_iova + off + 4040, 8);
+		uint64_t page = ev->hello.arena_iova + off;
+
+		add(ev, REPORT_CPU_READ, page, PAGE);
+		add(ev, REPORT_CPU_WRITE, page + 4032, 8);
+		add(ev, REPORT_CPU_EXECUTE, page + 4040, 8)->mark.outcome =
+		    page < RAM ? OUTCOME_COMPLETED : OUTCOME_FAULTED;
 	}
 }
 
@@ -74,7 +77,7 @@ static struct evidence good(const struct row *row)
 		add_cpu_attempts(&ev);
 	} else if (row->attack->extent == EXTENT_RAM) {
 		for (int i = 0; i < 2; i++)
-			add(&ev, REPORT_NO_QUEUE, 0, RAM)->mark.touched = RAM / 8;
+			add(&ev, REPORT_CPU_SCAN, 0, RAM)->mark.touched = RAM / 8;
 	} else {
 		add_queue_attempts(&ev);
 	}
@@ -166,6 +169,7 @@ static void data_in_arena(struct evidence *ev)
 {
 	ev->trace.data_in_arena =
 	    (struct stray){.count = 2, .queue = 1, .asid = 0, .iova = 0x40000000};
+	ev->attempt[0].aimed_arena = 1;
 }
 
 static void data_elsewhere(struct evidence *ev)
@@ -513,6 +517,11 @@ static void test_controls(void **state)
 
 		for (uint32_t saw = 0; saw < 8; saw++) {
 			struct evidence ev = good(&row);
+
+			if (row.attack->demand & SAW_SCAN) {
+				evidence_free(&ev);
+				continue; /* test_controls_of_scans() */
+			}
 			bool enough = (row.attack->demand & ~saw) == 0;
 
 			show(&ev, saw);
@@ -529,6 +538,97 @@ static void test_controls(void **state)
 			ev.attempts = 0;
 			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
 			evidence_free(&ev);
+		}
+	}
+}
+
+/* The guest's code ran in each page of the arena, where it was put. */
+static void ran_everywhere(struct evidence *ev)
+{
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		if (ev->attempt[i].mark.queue == REPORT_CPU_EXECUTE) {
+			ev->attempt[i].mark.outcome = OUTCOME_COMPLETED;
+			ev->attempt[i].diff.canary_words = 1;
+		}
+}
+
+static void searches_find(struct evidence *ev)
+{
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		if (ev->attempt[i].mark.queue == REPORT_CPU_SCAN)
+			ev->attempt[i].secrets = 1;
+	secret(ev);
+}
+
+/* The last attempt of that kind. */
+static struct attempt *last(struct evidence *ev, uint32_t kind)
+{
+	for (uint32_t i = ev->attempts; i-- > 0;)
+		if (ev->attempt[i].mark.queue == kind)
+			return &ev->attempt[i];
+	fail();
+	return NULL;
+}
+
+static void test_controls_of_scans(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+		struct row row = matrix_row(i);
+		struct evidence ev;
+
+		if (!(row.attack->demand & SAW_SCAN))
+			continue;
+		ev = good(&row);
+		ran_everywhere(&ev);
+		searches_find(&ev);
+		assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_BREACHED);
+		last(&ev, REPORT_CPU_SCAN)->secrets = 0; /* one search was blind */
+		assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+		last(&ev, REPORT_CPU_SCAN)->secrets = 1;
+		if (row.attack->demand &
+		    SAW_EXECUTE) { /* in one page nothing ran, or nothing new */
+			struct attempt *at = last(&ev, REPORT_CPU_EXECUTE);
+
+			at->mark.outcome = OUTCOME_FAULTED;
+			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+			at->mark.outcome = OUTCOME_COMPLETED;
+			at->diff.canary_words = 0;
+			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+		}
+		evidence_free(&ev);
+	}
+}
+
+static void test_execution_must_end_as_it_should(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+		struct row row = matrix_row(i);
+		struct evidence ev;
+
+		if (row.attack->extent != EXTENT_CPU)
+			continue;
+		ev = good(&row);
+		last(&ev, REPORT_CPU_EXECUTE)->mark.outcome =
+		    row.placement == PLACE_HOLE ? OUTCOME_COMPLETED : OUTCOME_FAULTED;
+		assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_FAILED);
+		last(&ev, REPORT_CPU_EXECUTE)->mark.queue = REPORT_CPU_WRITE; /* or is never made */
+		assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_NOT_TESTED);
+		evidence_free(&ev);
+	}
+}
+
+static void test_try_again(void **state)
+{
+	(void)state;
+	for (enum verdict v = VERDICT_HELD; v <= VERDICT_FAILED; v++) {
+		for (enum episode_end end = END_NOT_RUN; end <= END_OWN_FAILURE; end++) {
+			struct finding f = {.verdict = v};
+			struct evidence ev = {.end = end};
+
+			assert_int_equal(verdict_try_again(&f, &ev),
+					 v == VERDICT_NOT_TESTED && end == END_COMPLETE);
 		}
 	}
 }
@@ -574,7 +674,10 @@ int main(void)
 	    cmocka_unit_test(test_one_thing_wrong),
 	    cmocka_unit_test(test_ring_changed_by_restart),
 	    cmocka_unit_test(test_controls),
+	    cmocka_unit_test(test_controls_of_scans),
+	    cmocka_unit_test(test_execution_must_end_as_it_should),
 	    cmocka_unit_test(test_row),
+	    cmocka_unit_test(test_try_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

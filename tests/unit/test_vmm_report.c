@@ -297,7 +297,7 @@ static void every_type_has_its_line(void **state)
 	r.type = REPORT_END;
 	assert_string_equal(line_of(&r, 200),
 			    "end attack 7 attempt 3: 0x40000000+0x10 queue 1 outcome 2 touched 99");
-	r.mark.queue = REPORT_NO_QUEUE;
+	r.mark.queue = REPORT_CPU_SCAN;
 	assert_string_equal(line_of(&r, 200),
 			    "end attack 7 attempt 3: 0x40000000+0x10 outcome 2 touched 99");
 	r.type = REPORT_LEAK;
@@ -320,7 +320,7 @@ static void lines_are_cut_to_any_room(void **state)
 	r.len = REPORT_PAYLOAD_MAX;
 	r.mark.queue = 0xfffffffe;
 	for (r.type = 0; r.type <= REPORT_DONE + 1; r.type++) {
-		strcpy(whole, line_of(&r, sizeof(whole)));
+		snprintf(whole, sizeof(whole), "%s", line_of(&r, sizeof(whole)));
 		for (size_t size = 1; size < sizeof(whole); size += size < 300 ? 1 : 97)
 			assert_memory_equal(line_of(&r, size), whole,
 					    size - 1 < strlen(whole) ? size - 1 : strlen(whole));

@@ -33,6 +33,7 @@ struct client {
 	struct fake_memory mem[NET_QUEUES];
 	struct vduse_dev *dev;
 	struct net *net;
+	struct trace *trace; /* NULL, or the test's */
 	struct err e;
 };
 
@@ -85,7 +86,10 @@ static inline int client_state(uint32_t q)
 	struct vduse_dev_request req = {.type = VDUSE_GET_VQ_STATE, .vq_state.index = q};
 	struct vduse_dev_response resp;
 
-	return fake_vduse_ask(&req, &resp) ? -1 : resp.vq_state.split.avail_index;
+	if (fake_vduse_ask(&req, &resp))
+		return -1;
+	assert_int_equal(resp.vq_state.index, q);
+	return resp.vq_state.split.avail_index;
 }
 
 static inline void client_kick(unsigned q)
@@ -180,7 +184,8 @@ static inline int client_map(struct client *c)
 /** The device, served; nothing of a client yet. Knobs of the fake are set before. */
 static inline int client_open(struct client *c, int api, bool private_cvq)
 {
-	struct net_options o = {.name = "unit", .api = api, .private_cvq = private_cvq};
+	struct net_options o = {
+	    .name = "unit", .api = api, .private_cvq = private_cvq, .trace = c->trace};
 	struct vduse_setup s;
 
 	c->e = (struct err){0};
