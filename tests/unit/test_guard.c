@@ -86,6 +86,7 @@ static int killed_by(void (*f)(void))
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		alarm(10); /* should it be neither killed nor come to an end */
 		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 		install();
 		f();

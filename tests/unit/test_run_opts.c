@@ -2,6 +2,7 @@
 /* The command line of `ringfence run`: what is taken, and that what is refused is named. */
 #include "../../guest/abi.h"
 #include "../../vdpa/breaks.h"
+#include "../../virtio/check.h"
 #include "../../vmm/run_opts.h"
 #include "test.h"
 
@@ -78,6 +79,7 @@ static void defaults_are_as_documented(void **state)
 	assert_false(o.has_key || o.has_magic || o.private_cvq || o.verbose || o.quiet);
 	assert_false(o.help || o.version);
 	assert_int_equal(o.breaks, 0); /* the isolated configuration */
+	assert_int_equal(o.skip_check, CHECK_NONE);
 	assert_int_equal(o.monitor_fd, -1);
 	assert_int_equal(o.timeout_ms, 20000);
 	assert_int_equal(o.color, OPTS_COLOR_AUTO);
@@ -294,8 +296,17 @@ static void only_the_vmms_breaks_are_taken(void **state)
 	}
 	assert_int_equal(set != 0, RINGFENCE_BREAKS);
 #if RINGFENCE_BREAKS
+	assert_int_equal(o.skip_check,
+			 check_by_name("cvq-validate")); /* the one that it means alone */
+	accepted("--vdpa d --break skip-check=queue-head --break skip-check=load-ram");
+	assert_int_equal(o.breaks, 1u << BREAK_SKIP_CHECK);
+	assert_int_equal(o.skip_check, CHECK_LOAD_RAM);
+	refused("--vdpa d --break skip-check=nope", "--break(skip-check=nope)");
+	refused("--vdpa d --break skip-check=", "--break(skip-check=)");
+	refused("--vdpa d --break skip-checks", "--break(skip-checks)");
 	accepted("--vdpa d --break memslot --break merge-asid --break memslot");
 	assert_int_equal(o.breaks, 1u << BREAK_MEMSLOT | 1u << BREAK_MERGE_ASID);
+	assert_int_equal(o.skip_check, CHECK_NONE);
 #endif
 }
 
