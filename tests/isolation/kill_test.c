@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define FAULT_RUN_MS 4000
-#define BOUND_NS 14000000000u /* that, the VMM's and the runner's own grace, the kernel's waits */
+#define BOUND_NS 25000000000u /* that, the VMM's and the runner's own grace, the kernel's waits */
 #define FIRST_POINTS 6	      /* every point up to here, where most is set up, */
 #define LAST_POINTS 3	      /* and of the end; in between a sample */
 #define STRIDE (UINT64_C(1) << 24)
@@ -82,11 +82,18 @@ static struct finding run(struct test *t, const struct fault *fault, unsigned at
 	return verdict_isolated(&t->row, &t->ev);
 }
 
+/*
+ * What a fault leaves behind stays; what a busy machine does, passes: so a clean row has two tries,
+ * and the first one's failure is told.
+ */
 static struct finding run_clean(struct test *t)
 {
 	struct finding f = run(t, NULL, 0);
 
-	return verdict_try_again(&f, &t->ev) ? run(t, NULL, 0) : f;
+	if (f.verdict == VERDICT_HELD || f.verdict == VERDICT_BREACHED)
+		return f;
+	printf("# a clean row's first try: %s: %s\n", verdict_name(f.verdict), f.reason);
+	return run(t, NULL, 0);
 }
 
 /* A TAP line but for its number, which the parent puts in. */
@@ -133,10 +140,18 @@ static bool try_point(struct test *t, const struct fault *fault, unsigned at)
 
 static void try_fault(struct test *t, const struct fault *fault, unsigned points)
 {
-	for (unsigned at = 0; at < points; at++)
-		if (at < FIRST_POINTS || at + LAST_POINTS >= points || at % fault->every == 0)
-			if (!try_point(t, fault, at))
-				printf("# %s: nothing to do it to at point %u\n", fault->what, at);
+	unsigned hits = 0;
+
+	for (unsigned at = 0; at < points; at++) {
+		if (at >= FIRST_POINTS && at + LAST_POINTS < points && at % fault->every)
+			continue;
+		if (try_point(t, fault, at))
+			hits++;
+		else
+			printf("# %s: nothing to do it to at point %u\n", fault->what, at);
+	}
+	if (!hits)
+		say(t, false, fault->what, "no point was hit: nothing was tested");
 }
 
 /* Each fault in a process of its own, which writes to *@from; they mostly wait, so all go at once.

@@ -185,7 +185,7 @@ set-up)
 	# What a killed set-up leaves: nothing, and if it could not clear up itself, nothing that the next one keeps.
 	export XDG_CACHE_HOME="$work/cache"
 	cat >setup.sh <<-END
-		lab=$here
+		lab="$here"
 		. "$here/common.sh"
 		make_temp "\$cache/x"
 		ls "\$cache/x" >seen
