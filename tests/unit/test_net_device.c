@@ -125,6 +125,21 @@ static void a_driver_may_decline_calls(void **state)
 	assert_int_equal(irqs(NET_TX), 0);
 }
 
+static void settle(void);
+
+/* A queue is called for what it completed, not for what another did. */
+static void calls_are_the_queues_own(void **state)
+{
+	(void)state;
+	send_frame(64, 'a');
+	called(NET_TX, 0);
+	settle();
+	called(NET_CVQ, 0);
+	settle();
+	assert_int_equal(irqs(NET_TX), 1);
+	assert_int_equal(irqs(NET_RX), 0);
+}
+
 /* Chains of three descriptors over the same bytes, since no ring's memory is that large. */
 static void send_large(uint32_t len)
 {
@@ -694,6 +709,7 @@ int main(void)
 	    TEST(frames_come_back_in_order),
 	    TEST(a_frame_without_a_buffer_is_lost),
 	    TEST(a_driver_may_decline_calls),
+	    TEST(calls_are_the_queues_own),
 	    TEST(frames_have_a_largest_size),
 	    TEST(bad_frames_are_completed_and_lost),
 	    TEST(bad_buffers_are_completed_empty),

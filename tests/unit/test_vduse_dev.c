@@ -148,6 +148,53 @@ static void any_failing_call_leaves_nothing_behind(void **state)
 	}
 }
 
+static void a_device_that_ended_leaves_nothing_open(void **state)
+{
+	(void)state;
+	unsigned before = open_fds();
+	assert_int_equal(client_open(&c, 1, false), 0);
+	client_start(CLIENT_FEATURES);
+	assert_true(open_fds() > before);
+	assert_int_equal(net_stop(c.net, &c.e), 0);
+	assert_int_equal(vduse_destroy(c.dev, &c.e), 0);
+	c.net = NULL;
+	c.dev = NULL;
+	assert_true(fake_vduse.destroyed);
+	fake_vduse_reset();
+	assert_int_equal(open_fds(), before);
+}
+
+static void config_changes_stay_in_the_config(void **state)
+{
+	const size_t len = sizeof(struct virtio_net_config);
+	static uint8_t bytes[256];
+	static const struct {
+		size_t from_end, len; /* where it begins, and how much it is */
+		bool good;
+	} cases[] = {
+	    {0, 0, true},
+	    {0, 1, false},
+	    {1, 1, true},
+	    {1, 2, false},
+	    {6, 6, true},
+	    {6, 7, false},
+	    {(size_t)-1, 0, false},
+	    {(size_t)-1, 1, false},
+	    {6, SIZE_MAX, false},
+	    {6, 65, false},
+	    {6, SIZE_MAX - 5, false},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		vduse_lock(c.dev);
+		int ret = vduse_set_config(c.dev, len - cases[i].from_end, bytes, cases[i].len);
+		vduse_unlock(c.dev);
+		if (ret != (cases[i].good ? 0 : -EINVAL))
+			fail_msg("case %u: %d", i, ret);
+	}
+}
+
 static void a_refused_cvq_is_explained(void **state)
 {
 	static const struct {
@@ -498,6 +545,8 @@ int main(void)
 	    NONE(api_0_has_no_groups),
 	    NONE(the_version_is_the_kernels_or_the_users),
 	    NONE(any_failing_call_leaves_nothing_behind),
+	    NONE(a_device_that_ended_leaves_nothing_open),
+	    TEST(config_changes_stay_in_the_config),
 	    NONE(a_refused_cvq_is_explained),
 	    cmocka_unit_test(names_are_ones_that_a_node_can_have),
 	    TEST(only_what_is_offered_is_accepted),
