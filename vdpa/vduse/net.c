@@ -96,6 +96,8 @@ static void call_drivers(struct net *n)
 		if (n->io.calls >> q & 1)
 			vduse_queue_call(n->dev, q);
 	n->io.calls = 0;
+	if (vduse_unsettled(n->dev)) /* a call was not taken: it is made again soon */
+		n->tick_ms = TICK_MIN_MS;
 	vduse_unlock(n->dev);
 }
 
