@@ -5,8 +5,8 @@
  * The stages of a start, in the only order that works on every parent tried, none skipped because
  * an earlier start did it: a reset keeps some of this state on one parent, and drops it on another.
  *
- *   reset -> backend features -> negotiate -> groups known -> groups into ASIDs -> mappings ->
- * ASIDs apart
+ *   reset -> backend features -> negotiate -> groups known -> groups into ASIDs -> mappings
+ *         -> ASIDs apart
  *         -> rings -> enable -> DRIVER_OK -> status and groups again
  */
 #include "attach.h"

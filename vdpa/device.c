@@ -7,6 +7,7 @@
  * Data queues never come here: their kicks go from KVM to vhost-vDPA and their calls from there to
  * KVM, by event fds that are only made here.
  */
+#include "clock.h"
 #include "device_impl.h"
 
 #include <errno.h>
@@ -59,7 +60,6 @@ static void free_device(struct device *d)
 static struct device *new_device(const struct device_config *cfg)
 {
 	struct device *d = calloc(1, sizeof(*d));
-	pthread_condattr_t monotonic;
 
 	if (!d)
 		return NULL;
@@ -69,17 +69,14 @@ static struct device *new_device(const struct device_config *cfg)
 	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
 		d->kick_fd[q] = d->call_fd[q] = -1;
 	pthread_mutex_init(&d->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->done, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&d->done);
 	return d;
 }
 
 /* Wait, with d->lock held, until no wish is open; false if @ms pass first. */
 static bool wait_idle(struct device *d, unsigned ms)
 {
-	struct timespec until = time_in_ms(ms);
+	struct timespec until = clock_after(ms);
 
 	while ((d->busy || d->wish != WISH_NOTHING) && !d->closed)
 		if (pthread_cond_timedwait(&d->done, &d->lock, &until) == ETIMEDOUT)
@@ -156,7 +153,7 @@ static void make_wish(struct device *d, enum wish wish)
 
 bool device_close(struct device *d)
 {
-	struct timespec until = time_in_ms(CLOSE_DEADLINE_MS);
+	struct timespec until = clock_after(CLOSE_DEADLINE_MS);
 
 	pthread_mutex_lock(&d->lock);
 	make_wish(d, WISH_CLOSE);

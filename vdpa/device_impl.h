@@ -48,7 +48,4 @@ void *worker_main(void *device);
 void event_signal(int fd);
 void event_drain(int fd);
 
-/** CLOCK_MONOTONIC, @ms from now. */
-struct timespec time_in_ms(unsigned ms);
-
 #endif

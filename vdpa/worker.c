@@ -8,6 +8,7 @@
 
 #include "breaks.h"
 #include "canary.h"
+#include "clock.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -26,20 +27,6 @@ void event_drain(int fd)
 	eventfd_t n;
 
 	(void)eventfd_read(fd, &n); /* EAGAIN: nothing was there */
-}
-
-struct timespec time_in_ms(unsigned ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
 }
 
 /* Milliseconds until @t, rounded up, for poll(). */
@@ -67,7 +54,7 @@ static void carry_out(struct device *d, unsigned todo)
 	unsigned cvq = attach_cvq_index();
 
 	if (todo & CVQ_KICK) {
-		d->deadline = time_in_ms(d->cfg.deadline_ms);
+		d->deadline = clock_after(d->cfg.deadline_ms);
 		event_signal(d->shadow_kick_fd);
 	}
 	if (todo & CVQ_INTERRUPT)

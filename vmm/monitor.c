@@ -5,8 +5,8 @@
  */
 #include "monitor.h"
 
+#include "../vdpa/clock.h"
 #include "../vdpa/err.h"
-#include "clock.h"
 #include "report.h"
 
 #include <errno.h>

@@ -7,8 +7,8 @@
 #include "run.h"
 
 #include "../vdpa/breaks.h"
+#include "../vdpa/clock.h"
 #include "../virtio/check.h"
-#include "clock.h"
 #include "console.h"
 #include "guest_image.h"
 #include "load.h"

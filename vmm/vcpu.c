@@ -10,8 +10,8 @@
  */
 #include "vcpu.h"
 
+#include "../vdpa/clock.h"
 #include "arch.h"
-#include "clock.h"
 
 #include <assert.h>
 #include <errno.h>

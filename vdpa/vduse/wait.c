@@ -2,22 +2,10 @@
 /* Waking, pausing and joining; see wait.h. It must never use a clock that somebody can set. */
 #include "wait.h"
 
+#include "../clock.h"
+
 #include <time.h>
 #include <unistd.h>
-
-static struct timespec in_ms(unsigned ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)(ms / 1000);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
-}
 
 void wait_signal(int fd)
 {
@@ -37,14 +25,14 @@ void wait_ms(unsigned ms)
 
 int wait_join(pthread_t thread, unsigned ms)
 {
-	const struct timespec until = in_ms(ms);
+	const struct timespec until = clock_after(ms);
 
 	return -pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until);
 }
 
 int wait_lock(pthread_mutex_t *lock, unsigned ms)
 {
-	const struct timespec until = in_ms(ms);
+	const struct timespec until = clock_after(ms);
 
 	return -pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until);
 }

@@ -2,8 +2,8 @@
 /*
  * Deadlines on the monotonic clock. It must never read the time of day, which jumps.
  */
-#ifndef VMM_CLOCK_H
-#define VMM_CLOCK_H
+#ifndef VDPA_CLOCK_H
+#define VDPA_CLOCK_H
 
 #include <pthread.h>
 #include <stdint.h>
