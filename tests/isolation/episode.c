@@ -156,7 +156,7 @@ static void start_watch(struct episode *ep)
 
 	launch_path(ep->c, EVENTS_FILE, path, sizeof(path));
 	ep->watch = (struct watch){.fd = ep->sock,
-				   .attack = ep->c->row->attack->id,
+				   .attack = ep->c->row->attack->number,
 				   .seed = ep->seed,
 				   .ev = ep->ev,
 				   .events = fopen(path, "we")};

@@ -16,7 +16,6 @@
 
 #define EPISODE_READY_MS 5000
 #define EPISODE_RUN_MS 30000
-#define EPISODE_ISOLATED (-1)
 
 /** Points at which a test may interfere. */
 enum episode_point {
@@ -31,9 +30,10 @@ enum episode_point {
 struct episode_config {
 	const char *ringfence; /* the binary */
 	const struct row *row;
-	int brk; /* enum break_id, or EPISODE_ISOLATED */
+	const char *brk; /* a break's name, or NULL: isolated */
 	bool private_cvq;
 	uint64_t scan_stride;
+	bool full;
 	const char *dir;    /* an existing directory of its own: device.log, vmm.log, trace.jsonl,
 			       events.jsonl */
 	const char *device; /* the device's name, nobody else's */

@@ -9,6 +9,7 @@
 
 #include "../../guest/abi.h"
 #include "../../vmm/monitor.h"
+#include "tally.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,12 +24,13 @@ enum episode_end {
 	END_HOST_CANNOT, /* daemon or VMM ended with 4: a fact is missing on this host */
 	END_DAEMON_LATE, /* no ready line within its deadline */
 	END_DAEMON_DIED,
-	END_VMM_DIED,	 /* any end of the VMM but 0, 1 and 4, or one without DONE */
-	END_LATE,	 /* a deadline passed */
-	END_GARBLED,	 /* a message or record that breaks the monitor's or the guest's rules */
-	END_LEFTOVER,	 /* a process or device could not be removed */
-	END_STOPPED,	 /* the runner was told to stop */
-	END_OWN_FAILURE, /* the runner could not start it */
+	END_VMM_DIED,	  /* any end of the VMM but 0, 1 and 4, or one without DONE */
+	END_LATE,	  /* a deadline passed */
+	END_GARBLED,	  /* a message or record that breaks the monitor's or the guest's rules */
+	END_LEFTOVER,	  /* a process or device could not be removed */
+	END_STOPPED,	  /* the runner was told to stop */
+	END_OWN_FAILURE,  /* the runner could not start it */
+	END_PROGRAM_DIED, /* a row's program ended otherwise than its tally says, or without one */
 };
 
 /** A difference between two snapshots of the arena. */
@@ -106,6 +108,8 @@ struct evidence {
 	struct canary_finding canary;
 	struct arena_finding arena;
 	struct trace_finding trace;
+	struct tally
+	    tally;   /* of a row that a program runs: then all between here and the ends is zero */
 	uint64_t ns; /* the whole episode, teardown included */
 };
 

@@ -221,7 +221,7 @@ static int run_tests(struct test *t, const struct out *out)
 	unsigned points = t->point;
 
 	puts("TAP version 13");
-	if (f.host_cannot) {
+	if (f.verdict == VERDICT_SKIPPED) {
 		printf("1..1\nok 1 killtest # SKIP %s\n", f.reason);
 		return 4;
 	}
@@ -244,6 +244,18 @@ static int prepare(struct env *env, struct out *out, char *ringfence, size_t len
 	return ret ? ret : out_open(out, NULL, e);
 }
 
+/* A buffer, in a hole: nothing else takes so little time. */
+static struct row quickest(void)
+{
+	for (unsigned i = 0; i < matrix_rows(); i++) {
+		struct row row = matrix_row(i);
+
+		if (row.parent == PARENT_VDUSE && row.attack->number == ATTACK_WRITABLE)
+			return row;
+	}
+	abort();
+}
+
 int main(void)
 {
 	static struct test t;
@@ -261,10 +273,9 @@ int main(void)
 			fprintf(stderr, "ringfence-killtest: %s\n", e.text);
 		return err_exit_code(e.kind == ERR_NONE ? ERR_INTERNAL : e.kind);
 	}
-	t.row = matrix_row(MATRIX_ROWS / 2 - 1); /* the quickest: a buffer, in a hole */
+	t.row = quickest();
 	t.config = (struct episode_config){.ringfence = ringfence,
 					   .row = &t.row,
-					   .brk = EPISODE_ISOLATED,
 					   .private_cvq = env.stock,
 					   .scan_stride = STRIDE,
 					   .dir = dir,

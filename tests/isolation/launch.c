@@ -28,10 +28,12 @@ static void add(struct args *a, const char *one, const char *two)
 /* What both children take alike; a break goes to the side that it is in. */
 static void add_common(struct args *a, const struct episode_config *c, enum break_side side)
 {
+	int id = c->brk ? break_by_name(c->brk) : -1;
+
 	if (c->private_cvq)
 		add(a, "--private-cvq", NULL);
-	if (c->brk != EPISODE_ISOLATED && break_table[c->brk].side == side)
-		add(a, "--break", break_table[c->brk].name);
+	if (id >= 0 && break_table[id].side == side)
+		add(a, "--break", c->brk);
 }
 
 void launch_path(const struct episode_config *c, const char *name, char *buf, size_t len)
@@ -99,7 +101,7 @@ static int start_vmm(struct child *vmm, const struct episode_config *c, const ch
 
 	hex(key, seed->key, sizeof(seed->key));
 	snprintf(magic, sizeof(magic), "%016" PRIx64, seed->magic);
-	snprintf(attack, sizeof(attack), "%d", (int)c->row->attack->id);
+	snprintf(attack, sizeof(attack), "%d", (int)c->row->attack->number);
 	snprintf(stride, sizeof(stride), "%" PRIu64, c->scan_stride);
 	snprintf(fd, sizeof(fd), "%d", monitor);
 	snprintf(timeout, sizeof(timeout), "%u", (c->run_ms + 999) / 1000);

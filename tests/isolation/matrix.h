@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is proved: the table of attacks, where each is tried, and the controls that must succeed
- * beside it. Data only; it must never hold how a row is run or judged.
+ * What is proved: the table of attacks, on which parents and where each is tried, and the controls
+ * that must succeed beside it. Data only; it must never hold how a row is run or judged.
  */
 #ifndef ISOLATION_MATRIX_H
 #define ISOLATION_MATRIX_H
@@ -9,6 +9,7 @@
 #include "../../guest/abi.h"
 #include "../../vdpa/breaks.h"
 #include "../../vdpa/device.h"
+#include "../../virtio/check.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +25,7 @@ enum sight {
 	SAW_SCAN = 1U << 4, /* canaries: every search of a whole range found a secret */
 };
 
-/** What the attempts of a row have to cover before it counts as tested. */
+/** What the attempts of a guest's row have to cover before it counts as tested. */
 enum extent {
 	EXTENT_CPU, /* a CPU's read, write and execution in every page of the arena, and a scan of 4
 		       GiB */
@@ -35,34 +36,55 @@ enum extent {
 			   unread */
 };
 
+/** The other end of vhost-vdpa. */
+enum parent {
+	PARENT_VDUSE,	/* our daemon */
+	PARENT_SIM,	/* vdpa_sim_net */
+	PARENT_GIVEN,	/* a device that is there already */
+	PARENT_PROCESS, /* none: the row is about our own process, and needs no kernel */
+	PARENTS,
+};
+
 struct attack {
-	enum attack_id id; /* also its number in the catalogue */
+	unsigned number; /* in the catalogue; a guest's attack has it as its enum attack_id */
 	const char *name;
-	const char *claim; /* what holding means, one line */
+	const char *claim;	     /* what holding means, one line */
+	const char *program;	     /* ringfence-PROGRAM runs it (tally.h); NULL: the guest does */
+	uint32_t parents;	     /* set of enum parent */
+	bool placed;		     /* tried in each placement; else where it lies means nothing */
+	const char *const *controls; /* names of breaks, to NULL */
+
+	/* A guest's only. */
 	enum extent extent;
-	uint32_t controls;   /* set of enum break_id */
 	uint32_t demand;     /* set of enum sight */
 	const char *held[2]; /* how it was held, indexed by enum placement; one short clause */
 };
 
-#define MATRIX_ROWS 14
-
 struct row {
 	const struct attack *attack;
-	enum placement placement;
-	char name[48]; /* "vduse/hole/desc-at-cvq" */
+	enum parent parent;
+	enum placement placement; /* PLACE_HOLE if attack->placed is false */
+	char name[64];		  /* "vduse/hole/desc-at-cvq", "process/chains" */
 };
 
-/** Row @i, 0 <= i < MATRIX_ROWS. */
+unsigned matrix_rows(void);
+/** Row @i, 0 <= i < matrix_rows(), in order of parents, placements, numbers. */
 struct row matrix_row(unsigned i);
 
 /** "hole" or "aliased", as `ringfence run --placement` takes it. */
 const char *placement_name(enum placement p);
+/** "vduse", "vdpa_sim", "given", "process". */
+const char *parent_name(enum parent p);
 
-/** Whether any row has that break for a control: no other can be seen by the proof. */
-bool matrix_has_control(enum break_id id);
+/** The most controls that a row can have. */
+#define CONTROLS_MAX (BREAK_COUNT + CHECK_COUNT)
 
-/** The controls of @a in table order; returns how many (at most BREAK_COUNT). */
-unsigned matrix_controls(const struct attack *a, enum break_id out[BREAK_COUNT]);
+/** The names of @row's controls, as --break takes them, in table order; returns how many. */
+unsigned matrix_controls(const struct row *row, const char *out[CONTROLS_MAX]);
+
+/** Whether @row has that break for a control; whether any has: no other can be seen by the proof.
+ */
+bool matrix_row_has_control(const struct row *row, const char *name);
+bool matrix_has_control(const char *name);
 
 #endif

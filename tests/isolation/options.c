@@ -10,6 +10,7 @@
 
 #define TIMEOUT_DEFAULT_MS 900000
 #define JOBS_MAX 8 /* POOL_JOBS_MAX */
+#define PARENTS_ALL (1U << PARENT_VDUSE | 1U << PARENT_SIM | 1U << PARENT_PROCESS)
 
 const char options_help[] =
     "usage: ringfence prove [OPTIONS]\n"
@@ -21,20 +22,22 @@ const char options_help[] =
     "\n"
     "  --list             name the rows and their controls, and stop\n"
     "  --filter GLOB      only rows whose name matches; may be given more than once\n"
-    "  --parent vduse     the device's parent (vduse is the one there is)\n"
+    "  --parent NAME      the device's parent: vduse, vdpa_sim, or all (default)\n"
     "  --break NAME       break the configuration that should be isolated; rows must be breached. "
     "Runs no\n"
-    "                     controls. Names: merge-asid no-asid-ack memslot ignore-group "
-    "passthrough\n"
-    "                     double-fetch skip-check\n"
+    "                     controls. --list has the names\n"
+    "  --no-controls      only what should be isolated; ends with 1 or 70, never 0\n"
     "  --repeat N         run everything N times\n"
-    "  --full             the CPU scan at its finest, 4 KiB (takes minutes)\n"
+    "  --full             all of every row: the CPU scan by 4 KiB, whole enumerations (minutes)\n"
     "  --jobs N           episodes at a time (default two for each CPU, at most 8)\n"
     "  --require          end with 1, not 4, if this host cannot run it\n"
     "  --format FORMAT    human, tap, json; auto (default): human on a terminal, else tap\n"
     "  --junit FILE       write JUnit XML too\n"
     "  --out DIR          keep results.tap, results.json, env.json and each episode's logs and "
     "trace there\n"
+    "  --enumerate FILE   run only the rows about our own process, and leave what they said in "
+    "FILE\n"
+    "  --enumerated FILE  take it from there; `ringfence lab prove` does both\n"
     "  --timeout SECONDS  for the whole run (default 900)\n"
     "  --color WHEN       auto, always, never\n"
     "  -v, --verbose      a line for every episode; -q, --quiet: no progress\n"
@@ -49,6 +52,9 @@ enum {
 	OPT_FILTER,
 	OPT_PARENT,
 	OPT_BREAK,
+	OPT_NO_CONTROLS,
+	OPT_ENUMERATE,
+	OPT_ENUMERATED,
 	OPT_REPEAT,
 	OPT_FULL,
 	OPT_JOBS,
@@ -65,6 +71,9 @@ static const struct option table[] = {
     {"filter", required_argument, NULL, OPT_FILTER},
     {"parent", required_argument, NULL, OPT_PARENT},
     {"break", required_argument, NULL, OPT_BREAK},
+    {"no-controls", no_argument, NULL, OPT_NO_CONTROLS},
+    {"enumerate", required_argument, NULL, OPT_ENUMERATE},
+    {"enumerated", required_argument, NULL, OPT_ENUMERATED},
     {"repeat", required_argument, NULL, OPT_REPEAT},
     {"full", no_argument, NULL, OPT_FULL},
     {"jobs", required_argument, NULL, OPT_JOBS},
@@ -110,15 +119,31 @@ static int set_format(enum format *to, const char *text, struct err *e)
 	return usage(e, "--format", "takes auto, human, tap or json");
 }
 
-static int set_break(int *to, const char *text, struct err *e)
+static int set_break(const char **to, const char *text, struct err *e)
 {
-	*to = break_by_name(text);
-	if (*to >= 0 && !strcmp(text, break_table[*to].name))
+	*to = text;
+	if (break_by_name(text) >= 0)
 		return 0;
 	if (!RINGFENCE_BREAKS)
 		return usage(e, "--break", "this build has no breaks (RINGFENCE_BREAKS=OFF)");
 	return usage(e, "--break",
-		     "takes merge-asid, no-asid-ack, memslot, ignore-group or passthrough");
+		     "takes a control's name: `ringfence prove --list` has them, merge-asid for "
+		     "one");
+}
+
+static int set_parents(uint32_t *to, const char *text, struct err *e)
+{
+	const uint32_t process = 1U << PARENT_PROCESS; /* belongs to them all */
+
+	if (!strcmp(text, "all"))
+		*to = PARENTS_ALL;
+	else if (!strcmp(text, parent_name(PARENT_VDUSE)))
+		*to = 1U << PARENT_VDUSE | process;
+	else if (!strcmp(text, parent_name(PARENT_SIM)))
+		*to = 1U << PARENT_SIM | process;
+	else
+		return usage(e, "--parent", "takes vduse, vdpa_sim or all");
+	return 0;
 }
 
 static int set_text(struct options *o, int opt, const char *text, struct err *e)
@@ -130,7 +155,13 @@ static int set_text(struct options *o, int opt, const char *text, struct err *e)
 		o->filter[o->filters++] = text;
 		return 0;
 	case OPT_PARENT:
-		return strcmp(text, "vduse") ? usage(e, "--parent", "takes vduse") : 0;
+		return set_parents(&o->parents, text, e);
+	case OPT_ENUMERATE:
+		o->enumerate = text;
+		return 0;
+	case OPT_ENUMERATED:
+		o->enumerated = text;
+		return 0;
 	case OPT_JUNIT:
 		o->junit = text;
 		return 0;
@@ -170,6 +201,8 @@ static bool set_flag(struct options *o, int opt)
 		return o->list = true;
 	case OPT_FULL:
 		return o->full = true;
+	case OPT_NO_CONTROLS:
+		return o->no_controls = true;
 	case OPT_REQUIRE:
 		return o->require = true;
 	case 'v':
@@ -201,7 +234,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	int opt, ret;
 	char name[3];
 
-	*o = (struct options){.brk = -1, .repeat = 1, .timeout_ms = TIMEOUT_DEFAULT_MS};
+	*o =
+	    (struct options){.parents = PARENTS_ALL, .repeat = 1, .timeout_ms = TIMEOUT_DEFAULT_MS};
 	optind = 0; /* glibc: start anew, whatever was parsed before */
 	while ((opt = getopt_long(argc, argv, ":vqhV", table, NULL)) != -1) {
 

@@ -17,7 +17,10 @@ struct options {
 	bool help, version, list, require, full, verbose, quiet;
 	const char *filter[OPTIONS_FILTERS]; /* a row is selected if any matches; none: all rows */
 	unsigned filters;
-	int brk; /* enum break_id, or -1 */
+	const char *brk; /* a break's name, or NULL */
+	bool no_controls;
+	uint32_t parents;		    /* set of enum parent */
+	const char *enumerate, *enumerated; /* files, see ahead.h; or NULL */
 	unsigned repeat;
 	unsigned jobs; /* 0: not given */
 	enum format format;

@@ -6,26 +6,41 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STRIDE (UINT64_C(1) << 20)
 #define STRIDE_FULL 4096
 #define RUN_FULL_MS 600000
+#define PROGRAM_MS 60000
+#define PROGRAM_FULL_MS 900000
+
+/* What the options ask for, but for what this host lacks. */
+static bool selected(const struct options *o, const struct row *row)
+{
+	if (!(o->parents >> row->parent & 1U) || !options_select(o, row->name))
+		return false;
+	if (o->enumerate && row->parent != PARENT_PROCESS)
+		return false;
+	/* A program is broken only where it knows how; a guest must see every break that it can. */
+	return !o->brk || !row->attack->program || matrix_row_has_control(row, o->brk);
+}
 
 int plan_list(const struct options *o, struct err *e)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MATRIX_ROWS; i++) {
+	for (unsigned i = 0; i < matrix_rows(); i++) {
 		struct row row = matrix_row(i);
-		enum break_id id[BREAK_COUNT];
-		unsigned controls = matrix_controls(row.attack, id);
+		const char *name[CONTROLS_MAX];
+		unsigned controls = matrix_controls(&row, name);
 
-		if (!options_select(o, row.name))
+		if (!selected(o, &row))
 			continue;
 		n++;
-		printf("%-30s  %s; controls:", row.name, row.attack->claim);
+		printf("%-33s  %2u  %s; controls:", row.name, row.attack->number,
+		       row.attack->claim);
 		for (unsigned c = 0; c < controls; c++)
-			printf("%s %s", c ? "," : "", break_table[id[c]].name);
+			printf("%s %s", c ? "," : "", name[c]);
 		putchar('\n');
 	}
 	if (!n)
@@ -33,74 +48,122 @@ int plan_list(const struct options *o, struct err *e)
 	return err_exit_code(e->kind);
 }
 
-static int add_task(struct prove *p, unsigned row, struct run *run, int brk, bool as_isolated,
-		    struct err *e)
+bool plan_needs_kernel(const struct options *o)
+{
+	for (unsigned i = 0; i < matrix_rows(); i++) {
+		struct row row = matrix_row(i);
+
+		if (row.parent != PARENT_PROCESS && selected(o, &row))
+			return true;
+	}
+	return false;
+}
+
+static unsigned run_ms(const struct prove *p, const struct row *row)
+{
+	if (row->attack->program)
+		return p->o.full ? PROGRAM_FULL_MS : PROGRAM_MS;
+	return p->o.full ? RUN_FULL_MS : EPISODE_RUN_MS;
+}
+
+static int add_task(struct prove *p, unsigned row, struct run *run, const char *brk,
+		    bool as_isolated, struct err *e)
 {
 	struct pool_task *t = &p->task[p->tasks++];
 	struct row_result *r = &p->row[row];
-	char name[80];
+	char name[100];
 
 	run->brk = brk;
 	run->as_isolated = as_isolated;
 	*t = (struct pool_task){.run = run, .row = row};
+	if (r->row.parent == PARENT_PROCESS)
+		t->ahead = p->ahead;
 	t->config = (struct episode_config){.ringfence = p->ringfence,
 					    .row = &r->row,
 					    .brk = brk,
 					    .private_cvq = p->env.stock,
 					    .scan_stride = p->o.full ? STRIDE_FULL : STRIDE,
+					    .full = p->o.full,
 					    .ready_ms = EPISODE_READY_MS,
-					    .run_ms = p->o.full ? RUN_FULL_MS : EPISODE_RUN_MS};
+					    .run_ms = run_ms(p, &r->row)};
 	p->left[row]++;
 	snprintf(name, sizeof(name), p->o.repeat > 1 ? "%s.%u" : "%s", r->row.name, r->repeat);
-	return out_episode(&p->out, name,
-			   brk == EPISODE_ISOLATED ? "isolated" : break_table[brk].name, t->dir,
-			   sizeof(t->dir), e);
+	return out_episode(&p->out, name, brk ? brk : "isolated", t->dir, sizeof(t->dir), e);
+}
+
+static bool wants_controls(const struct options *o)
+{
+	return !o->brk && !o->no_controls;
 }
 
 static int add_row(struct prove *p, const struct row *row, unsigned repeat, struct err *e)
 {
 	unsigned i = p->rows++;
 	struct row_result *r = &p->row[i];
-	enum break_id id[BREAK_COUNT] = {0};
+	const char *name[CONTROLS_MAX] = {0};
 	int ret;
 
 	*r = (struct row_result){.row = *row, .repeat = repeat};
+	if (wants_controls(&p->o))
+		r->controls = matrix_controls(row, name);
+	r->control = calloc(r->controls + 1, sizeof(*r->control));
+	if (!r->control)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", row->name, "%s", "");
 	ret = add_task(p, i, &r->isolated, p->o.brk, true, e);
-	if (p->o.brk == EPISODE_ISOLATED)
-		r->controls = matrix_controls(row->attack, id);
 	for (unsigned c = 0; !ret && c < r->controls; c++)
-		ret = add_task(p, i, &r->control[c], (int)id[c], false, e);
+		ret = add_task(p, i, &r->control[c], name[c], false, e);
 	return ret;
 }
 
 int plan_check(const struct options *o, struct err *e)
 {
-	if (o->brk == EPISODE_ISOLATED || matrix_has_control((enum break_id)o->brk))
+	if (!o->brk || matrix_has_control(o->brk))
 		return 0;
-	return err_set(e, ERR_USAGE, 0, "prove --break", break_table[o->brk].name,
+	return err_set(e, ERR_USAGE, 0, "prove --break", o->brk,
 		       "no row has it for a control, so none would notice");
+}
+
+/* How many rows and runs the options ask for. */
+static void count(const struct options *o, size_t *rows, size_t *runs)
+{
+	*rows = *runs = 0;
+	for (unsigned i = 0; i < matrix_rows(); i++) {
+		struct row row = matrix_row(i);
+		const char *name[CONTROLS_MAX];
+
+		if (!selected(o, &row))
+			continue;
+		*rows += 1;
+		*runs += 1 + (wants_controls(o) ? matrix_controls(&row, name) : 0);
+	}
+	*rows *= o->repeat;
+	*runs *= o->repeat;
 }
 
 int plan_make(struct prove *p, struct err *e)
 {
-	size_t rows = (size_t)MATRIX_ROWS * p->o.repeat;
+	size_t rows, runs;
 	int ret = 0;
 
-	p->row = calloc(rows, sizeof(*p->row));
-	p->left = calloc(rows, sizeof(*p->left));
-	p->task = calloc(rows * (1 + BREAK_COUNT), sizeof(*p->task));
+	count(&p->o, &rows, &runs);
+	p->row = calloc(rows + 1, sizeof(*p->row));
+	p->left = calloc(rows + 1, sizeof(*p->left));
+	p->task = calloc(runs + 1, sizeof(*p->task));
 	if (!p->row || !p->left || !p->task)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", "rows", "%s", "");
+	if (p->o.enumerated)
+		ret = ahead_read(&p->ahead, p->o.enumerated, e);
 	for (unsigned repeat = 1; repeat <= p->o.repeat; repeat++) {
-		for (unsigned i = 0; !ret && i < MATRIX_ROWS; i++) {
+		for (unsigned i = 0; !ret && i < matrix_rows(); i++) {
 			struct row row = matrix_row(i);
 
-			if (options_select(&p->o, row.name))
+			if (selected(&p->o, &row))
 				ret = add_row(p, &row, repeat, e);
 		}
 	}
 	p->ses = (struct session){.env = &p->env,
 				  .brk = p->o.brk,
+				  .no_controls = p->o.no_controls,
 				  .planned = p->rows,
 				  .repeats = p->o.repeat,
 				  .full = p->o.full};
@@ -111,6 +174,9 @@ void plan_free(struct prove *p)
 {
 	for (unsigned i = 0; i < p->tasks; i++)
 		evidence_free(&p->task[i].run->ev);
+	for (unsigned i = 0; i < p->rows; i++)
+		free(p->row[i].control);
+	ahead_free(p->ahead);
 	free(p->row);
 	free(p->left);
 	free(p->task);

@@ -5,6 +5,7 @@
 
 #include "leftover.h"
 #include "out.h"
+#include "program.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,9 +23,13 @@ static void run_once(const struct pool_task *t)
 	struct err e = {0};
 
 	evidence_free(&run->ev);
-	if (out_make(t->dir, &e)) {
+	if (t->ahead) {
+		ahead_find(t->ahead, t->config.row->name, t->config.brk, &run->ev);
+	} else if (out_make(t->dir, &e)) {
 		run->ev = (struct evidence){.end = END_OWN_FAILURE};
 		snprintf(run->ev.detail, sizeof(run->ev.detail), "%.200s", e.text);
+	} else if (t->config.row->attack->program) {
+		program_run(&t->config, &run->ev);
 	} else {
 		episode_run(&t->config, &run->ev);
 	}

@@ -8,6 +8,7 @@
 #define ISOLATION_POOL_H
 
 #include "../../vdpa/err.h"
+#include "ahead.h"
 #include "episode.h"
 #include "report.h"
 
@@ -22,6 +23,7 @@ struct pool_task {
 	struct run *run;	      /* where the finding and the evidence go */
 	unsigned row;		      /* the caller's */
 	char dir[400];
+	const struct ahead *ahead; /* where this run is to be found, or NULL: run it */
 };
 
 struct pool {

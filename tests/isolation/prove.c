@@ -29,29 +29,13 @@ static bool row_unfinished(const struct row_result *r)
 	return any;
 }
 
-/* What another row has seen meanwhile must not be lost. */
-static bool any_breached(const struct prove *p)
-{
-	for (unsigned i = 0; i < p->rows; i++)
-		if (p->row[i].isolated.tries &&
-		    p->row[i].isolated.finding.verdict == VERDICT_BREACHED)
-			return true;
-	return false;
-}
-
 static void finish_row(struct prove *p, struct row_result *r)
 {
 	r->ns = r->isolated.ev.ns;
 	for (unsigned i = 0; i < r->controls; i++)
 		r->ns += r->control[i].ev.ns;
-	result_judge(r, p->o.brk);
+	result_judge(r, p->o.brk || p->o.no_controls);
 	p->told++;
-	/* A fact that is missing is missing for all rows: then this host cannot run the proof. */
-	if (p->told == 1 && r->isolated.finding.host_cannot && !any_breached(p)) {
-		snprintf(p->skip, sizeof(p->skip), "%s", r->finding.reason);
-		pool_stop(&p->pool);
-		return;
-	}
 	summary_add(&p->sum, r);
 	tell_row(p, r);
 }
@@ -65,8 +49,7 @@ static void take_done(struct prove *p)
 	p->done++;
 	p->left[p->task[i].row]--;
 	tell_progress(p, &p->task[i]);
-	while (!p->skip[0] && p->told < p->rows && !p->left[p->told] &&
-	       !row_unfinished(&p->row[p->told]))
+	while (p->told < p->rows && !p->left[p->told] && !row_unfinished(&p->row[p->told]))
 		finish_row(p, &p->row[p->told]);
 }
 
@@ -85,7 +68,7 @@ static int run_all(struct prove *p, int signal_fd, struct err *e)
 	uint64_t deadline = p->from + p->o.timeout_ms * UINT64_C(1000000);
 	int ret = pool_start(&p->pool, p->task, p->tasks, choose_jobs(p->o.jobs), e);
 
-	while (!ret && !p->skip[0] && p->told < p->rows && p->sum.stopped == STOPPED_NOT) {
+	while (!ret && p->told < p->rows && p->sum.stopped == STOPPED_NOT) {
 		struct pollfd fds[2] = {{.fd = pool_fd(&p->pool), .events = POLLIN},
 					{.fd = signal_fd, .events = POLLIN}};
 		int n = poll(fds, 2, clock_poll_ms(deadline));
@@ -128,6 +111,8 @@ static int look_at_host(struct prove *p, struct err *e)
 	if (!RINGFENCE_BREAKS)
 		err_set(&missing, ERR_HOST, 0, "ringfence", "RINGFENCE_BREAKS=OFF",
 			"this build has no breaks, so no control could succeed");
+	if (missing.kind == ERR_NONE && !plan_needs_kernel(&p->o))
+		return 0;
 	if (missing.kind != ERR_NONE || env_missing(&p->env, &missing)) {
 		if (missing.kind != ERR_HOST) {
 			*e = missing;
@@ -151,17 +136,32 @@ static int prepare(struct prove *p, struct err *e)
 		ret = out_open(&p->out, p->o.out, e);
 	if (!ret)
 		ret = plan_make(p, e);
-	if (!ret && !p->rows)
+	if (!ret && !p->rows && !p->o.enumerate)
 		ret = err_set(e, ERR_USAGE, 0, "prove", "--filter",
 			      "selects no row; `ringfence prove --list` names them");
-	return ret ? ret : tell_open(p, e);
+	return ret || p->o.enumerate ? ret : tell_open(p, e);
 }
 
 static int exit_code(const struct prove *p)
 {
 	if (p->skip[0])
 		return p->o.require ? 1 : 4;
-	return summary_exit(&p->sum, &p->ses);
+	return summary_exit(&p->sum, &p->ses, p->o.require);
+}
+
+/* For the lab, which judges them: only that they were run counts here. */
+static int write_enumerated(const struct prove *p, struct err *e)
+{
+	FILE *f = fopen(p->o.enumerate, "we");
+
+	if (!f)
+		return err_set(e, ERR_INTERNAL, errno, "open", p->o.enumerate, "%s", "");
+	for (unsigned i = 0; i < p->tasks; i++)
+		ahead_write(f, p->task[i].config.row->name, p->task[i].config.brk,
+			    &p->task[i].run->ev);
+	if (fclose(f))
+		return err_set(e, ERR_INTERNAL, errno, "write", p->o.enumerate, "%s", "");
+	return 0;
 }
 
 static int prove(struct prove *p, int argc, char **argv, struct err *e)
@@ -173,7 +173,9 @@ static int prove(struct prove *p, int argc, char **argv, struct err *e)
 	p->from = clock_ns();
 	if (!ret && !p->skip[0])
 		ret = run_all(p, signal_fd, e);
-	if (!ret) {
+	if (!ret && p->o.enumerate)
+		ret = write_enumerated(p, e);
+	else if (!ret) {
 		code = exit_code(p);
 		keep = code != 0 && !p->skip[0] && p->sum.stopped == STOPPED_NOT;
 		ret = tell_end(p, keep || p->o.out, code, argc, argv, e);

@@ -29,6 +29,7 @@ struct prove {
 	bool tty;
 	uint64_t from;
 	char skip[512]; /* nothing can run, and why */
+	struct ahead *ahead;
 };
 
 /** --list: the selected rows, their claims and controls, on stdout. The exit code. */
@@ -36,6 +37,9 @@ int plan_list(const struct options *o, struct err *e);
 
 /** Whether the options can be carried out: a break that no row can notice says nothing. */
 int plan_check(const struct options *o, struct err *e);
+
+/** Whether any selected row needs more than this process. */
+bool plan_needs_kernel(const struct options *o);
 
 /** Make the rows and their episodes from the options; none may be selected. */
 int plan_make(struct prove *p, struct err *e);

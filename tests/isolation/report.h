@@ -17,7 +17,7 @@
 
 /** One episode of a row, judged. */
 struct run {
-	int brk;	  /* EPISODE_ISOLATED or enum break_id */
+	const char *brk;  /* a break's name, or NULL: isolated */
 	bool as_isolated; /* judged as what should be isolated: the row itself, with or without a
 			     break */
 	unsigned tries;	  /* the last one is what counts, and what is here */
@@ -29,8 +29,8 @@ struct row_result {
 	struct row row;
 	unsigned repeat; /* which time, from 1 */
 	struct run isolated;
-	struct run control[BREAK_COUNT];
-	unsigned controls; /* 0 under --break */
+	struct run *control;
+	unsigned controls; /* 0 under --break and --no-controls */
 	struct finding finding;
 	uint64_t ns; /* the sum of its episodes */
 };
@@ -44,26 +44,37 @@ enum stopped { STOPPED_NOT, STOPPED_BY_SIGNAL, STOPPED_BY_TIME };
 
 struct session {
 	const struct env *env;
-	int brk; /* applied to what should be isolated, or EPISODE_ISOLATED */
+	const char *brk; /* applied to what should be isolated, or NULL */
+	bool no_controls;
 	unsigned planned, repeats;
 	bool full, color;
 };
 
 struct summary {
-	unsigned rows, held, breached, not_tested, failed;
+	unsigned rows, held, breached, not_tested, failed, skipped;
+	unsigned held_in_process; /* of those held: what says nothing of this kernel */
 	unsigned controls, controls_shown;
-	uint64_t ns; /* wall clock */
+	uint64_t attempts; /* of isolated runs */
+	uint64_t ns;	   /* wall clock */
 	enum stopped stopped;
 };
 
-/** Judge @r from the findings of its runs; with a break on, from the one run. */
-void result_judge(struct row_result *r, int brk);
+/** Judge @r from the findings of its runs; @alone: it has no controls on purpose. */
+void result_judge(struct row_result *r, bool alone);
 
 /** Count @r in. */
 void summary_add(struct summary *s, const struct row_result *r);
 
-/** The documented exit code of a run that could run. */
-int summary_exit(const struct summary *s, const struct session *ses);
+/** What the break of that name does, one line. */
+const char *break_effect(const char *name);
+
+/** The documented exit code of a run that could run; @require: what cannot run here counts as not
+ * held. */
+int summary_exit(const struct summary *s, const struct session *ses, bool require);
+
+/** "47 rows, 45 held, 0 breached, 2 skipped; 31,234,567 attempts; 160 of 160 controls
+ * succeeded; 70.1 s" */
+void summary_text(const struct summary *s, const struct session *ses, char *buf, size_t len);
 
 /** "control merge-asid: secret read", or of several: "controls a, b: secret read; control c: NOT
  * shown: ...". */

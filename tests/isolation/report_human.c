@@ -21,30 +21,36 @@ void human_begin(FILE *f, const struct session *ses)
 	fprintf(f, "%s\n", ses->env->header);
 	if (ses->env->stock)
 		fprintf(f, "%s\n", report_stock_note);
-	if (ses->brk != EPISODE_ISOLATED)
+	if (ses->brk)
 		fprintf(f,
 			"%sBROKEN ON PURPOSE: %s%s (%s). Nothing here is isolated; controls are "
 			"not run.\n",
-			paint(ses, RED), break_table[ses->brk].name, paint(ses, PLAIN),
-			break_table[ses->brk].effect);
+			paint(ses, RED), ses->brk, paint(ses, PLAIN), break_effect(ses->brk));
 	fflush(f);
 }
 
 void human_row(FILE *f, const struct session *ses, const struct row_result *r)
 {
 	bool held = r->finding.verdict == VERDICT_HELD;
+	bool skipped = r->finding.verdict == VERDICT_SKIPPED;
 	char name[80], controls[400], reason[320];
 
 	result_name(r, ses, name, sizeof(name));
 	result_controls(r, controls, sizeof(controls));
 	/* A breach speaks for itself; what was not tested or failed must not be read as one. */
-	if (held || r->finding.verdict == VERDICT_BREACHED)
+	if (held || skipped || r->finding.verdict == VERDICT_BREACHED)
 		snprintf(reason, sizeof(reason), "%s", r->finding.reason);
 	else
 		snprintf(reason, sizeof(reason), "%s: %s", verdict_name(r->finding.verdict),
 			 r->finding.reason);
-	fprintf(f, " %s%s%s  %-30s  %-36s  %s\n", paint(ses, held ? GREEN : RED),
-		held ? "PASS" : "FAIL", paint(ses, PLAIN), name, reason, controls);
+	fprintf(f, " %s%s%s  %-33s  %-36s  %s\n",
+		paint(ses, held	     ? GREEN
+			   : skipped ? ""
+				     : RED),
+		held	  ? "PASS"
+		: skipped ? "SKIP"
+			  : "FAIL",
+		paint(ses, PLAIN), name, reason, controls);
 	fflush(f);
 }
 
@@ -52,9 +58,8 @@ static void again(FILE *f, const struct session *ses, const struct row_result *b
 {
 	fprintf(f, "again: ringfence %sprove%s%s --filter '%s'%s%s -v\n",
 		ses->env->lab ? "lab " : "", ses->env->lab && ses->env->stock ? " --stock" : "",
-		ses->full ? " --full" : "", bad->row.name,
-		ses->brk != EPISODE_ISOLATED ? " --break " : "",
-		ses->brk != EPISODE_ISOLATED ? break_table[ses->brk].name : "");
+		ses->full ? " --full" : "", bad->row.name, ses->brk ? " --break " : "",
+		ses->brk ? ses->brk : "");
 }
 
 static void tell_stopped(FILE *f, const struct session *ses, const struct summary *s)
@@ -63,22 +68,17 @@ static void tell_stopped(FILE *f, const struct session *ses, const struct summar
 		fprintf(f, "%s: %u of %u rows were not finished\n",
 			s->stopped == STOPPED_BY_TIME ? "out of time" : "interrupted",
 			ses->planned - s->rows, ses->planned);
-	if (ses->brk != EPISODE_ISOLATED && !s->breached && s->stopped == STOPPED_NOT)
-		fprintf(f, "break %s went unnoticed: no oracle saw it in these rows\n",
-			break_table[ses->brk].name);
+	if (ses->brk && !s->breached && s->stopped == STOPPED_NOT)
+		fprintf(f, "break %s went unnoticed: no oracle saw it in these rows\n", ses->brk);
 }
 
 void human_end(FILE *f, const struct session *ses, const struct summary *s,
 	       const struct row_result *bad, const char *out)
 {
-	fprintf(f, "%u attacks, %u held, %u breached", s->rows, s->held, s->breached);
-	if (s->not_tested)
-		fprintf(f, ", %u not tested", s->not_tested);
-	if (s->failed)
-		fprintf(f, ", %u failed", s->failed);
-	if (ses->brk == EPISODE_ISOLATED)
-		fprintf(f, "; %u of %u controls succeeded", s->controls_shown, s->controls);
-	fprintf(f, "; %.1f s", (double)s->ns / 1e9);
+	char text[300];
+
+	summary_text(s, ses, text, sizeof(text));
+	fputs(text, f);
 	if (out)
 		fprintf(f, " — %s", out);
 	fprintf(f, "\nnot claimed: %s\n", report_not_claimed);

@@ -7,13 +7,13 @@
 
 #include <jansson.h>
 
-#define SCHEMA 1
+#define SCHEMA 2
 
 static const char *end_name(enum episode_end end)
 {
-	static const char *const names[] = {"not-run",	   "complete", "host-cannot", "daemon-late",
-					    "daemon-died", "vmm-died", "late",	      "garbled",
-					    "leftover",	   "stopped",  "own-failure"};
+	static const char *const names[] = {
+	    "not-run", "complete", "host-cannot", "daemon-late", "daemon-died", "vmm-died",
+	    "late",    "garbled",  "leftover",	  "stopped",	 "own-failure", "program-died"};
 
 	return names[end];
 }
@@ -77,14 +77,23 @@ static json_t *evidence(const struct evidence *ev)
 	    "canary_words_changed", words, "trace", trace(&ev->trace));
 }
 
-static json_t *run(const struct run *r)
+static json_t *tally(const struct evidence *ev)
+{
+	const struct tally *t = &ev->tally;
+
+	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "end", end_name(ev->end), "detail",
+			 text(ev->detail), "legal", (json_int_t)t->legal, "attempts",
+			 (json_int_t)t->attempts, "violations", (json_int_t)t->violations, "unit",
+			 text(t->unit), "first", text(t->first), "note", text(t->note));
+}
+
+static json_t *run(const struct run *r, bool program)
 {
 	return json_pack("{s:s,s:s,s:o,s:o,s:i,s:f,s:o}", "configuration",
-			 r->brk == EPISODE_ISOLATED ? "isolated" : break_table[r->brk].name,
-			 "verdict", verdict_name(r->finding.verdict), "reason",
-			 text(r->finding.reason), "saw", sights(r->finding.saw), "tries",
+			 r->brk ? r->brk : "isolated", "verdict", verdict_name(r->finding.verdict),
+			 "reason", text(r->finding.reason), "saw", sights(r->finding.saw), "tries",
 			 (int)r->tries, "seconds", (double)r->ev.ns / 1e9, "evidence",
-			 evidence(&r->ev));
+			 program ? tally(&r->ev) : evidence(&r->ev));
 }
 
 static json_t *row(const struct row_result *r)
@@ -92,19 +101,20 @@ static json_t *row(const struct row_result *r)
 	json_t *controls = json_array();
 
 	for (unsigned i = 0; i < r->controls; i++) {
-		json_t *c = run(&r->control[i]);
+		json_t *c = run(&r->control[i], r->row.attack->program);
 
 		json_object_set_new(
 		    c, "succeeded",
 		    json_boolean(r->control[i].finding.verdict == VERDICT_BREACHED));
 		json_array_append_new(controls, c);
 	}
-	return json_pack("{s:s,s:i,s:s,s:s,s:i,s:s,s:o,s:f,s:o,s:o}", "name", r->row.name,
-			 "catalogue", (int)r->row.attack->id, "claim", r->row.attack->claim,
-			 "placement", placement_name(r->row.placement), "repeat", (int)r->repeat,
-			 "verdict", verdict_name(r->finding.verdict), "reason",
+	return json_pack("{s:s,s:i,s:s,s:s,s:s?,s:i,s:s,s:o,s:f,s:o,s:o}", "name", r->row.name,
+			 "catalogue", (int)r->row.attack->number, "claim", r->row.attack->claim,
+			 "parent", parent_name(r->row.parent), "placement",
+			 r->row.attack->placed ? placement_name(r->row.placement) : NULL, "repeat",
+			 (int)r->repeat, "verdict", verdict_name(r->finding.verdict), "reason",
 			 text(r->finding.reason), "seconds", (double)r->ns / 1e9, "run",
-			 run(&r->isolated), "controls", controls);
+			 run(&r->isolated, r->row.attack->program), "controls", controls);
 }
 
 static json_t *environment(const struct env *env)
@@ -131,9 +141,8 @@ static json_t *head(const struct session *ses)
 
 	json_object_set_new(j, "stock_note",
 			    ses->env->stock ? json_string(report_stock_note) : json_null());
-	json_object_set_new(j, "broken_on_purpose",
-			    ses->brk == EPISODE_ISOLATED ? json_null()
-							 : json_string(break_table[ses->brk].name));
+	json_object_set_new(j, "broken_on_purpose", ses->brk ? json_string(ses->brk) : json_null());
+	json_object_set_new(j, "controls_left_out", json_boolean(ses->no_controls));
 	return j;
 }
 
@@ -149,9 +158,10 @@ void json_write(FILE *f, const struct session *ses, const struct row_result *con
 	json_object_set_new(j, "rows", list);
 	json_object_set_new(
 	    j, "summary",
-	    json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:f,s:s,s:i}", "planned", (int)ses->planned,
-		      "attacks", (int)s->rows, "held", (int)s->held, "breached", (int)s->breached,
-		      "not_tested", (int)s->not_tested, "failed", (int)s->failed, "controls",
+	    json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:i,s:i,s:f,s:s,s:i}", "planned",
+		      (int)ses->planned, "rows", (int)s->rows, "held", (int)s->held, "breached",
+		      (int)s->breached, "not_tested", (int)s->not_tested, "failed", (int)s->failed,
+		      "skipped", (int)s->skipped, "attempts", (json_int_t)s->attempts, "controls",
 		      (int)s->controls, "controls_succeeded", (int)s->controls_shown, "seconds",
 		      (double)s->ns / 1e9, "stopped", stopped[s->stopped], "exit", exit_code));
 	dump(j, f);

@@ -42,7 +42,11 @@ static void write_case(FILE *f, const struct session *ses, const struct row_resu
 	fputs(" <testcase classname=\"ringfence.prove\" name=\"", f);
 	escape(f, name);
 	fprintf(f, "\" time=\"%.3f\">", (double)r->ns / 1e9);
-	if (r->finding.verdict != VERDICT_HELD) {
+	if (r->finding.verdict == VERDICT_SKIPPED) {
+		fputs("<skipped message=\"", f);
+		escape(f, r->finding.reason);
+		fputs("\"/>", f);
+	} else if (r->finding.verdict != VERDICT_HELD) {
 		fprintf(f, "<failure type=\"%s\" message=\"", verdict_name(r->finding.verdict));
 		escape(f, r->finding.reason);
 		fputs("\"/>", f);
@@ -61,14 +65,15 @@ void junit_write(FILE *f, const struct session *ses, const struct row_result *co
 	fprintf(f,
 		"<testsuite name=\"ringfence prove\" tests=\"%u\" failures=\"%u\" skipped=\"%u\" "
 		"time=\"%.3f\">\n",
-		skip ? 1 : s->rows, s->rows - s->held, skip ? 1U : 0U, (double)s->ns / 1e9);
+		skip ? 1 : s->rows, s->rows - s->held - s->skipped, skip ? 1U : s->skipped,
+		(double)s->ns / 1e9);
 	fputs(" <properties>\n", f);
 	property(f, "header", ses->env->header);
 	property(f, "not claimed", report_not_claimed);
 	if (ses->env->stock)
 		property(f, "stock", report_stock_note);
-	if (ses->brk != EPISODE_ISOLATED)
-		property(f, "broken on purpose", break_table[ses->brk].name);
+	if (ses->brk)
+		property(f, "broken on purpose", ses->brk);
 	fputs(" </properties>\n", f);
 	for (unsigned i = 0; i < n; i++)
 		write_case(f, ses, rows[i]);

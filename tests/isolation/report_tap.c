@@ -14,17 +14,25 @@ static void diagnose(FILE *f, const char *text)
 	fputc('\n', f);
 }
 
+/* A directive's text, which ends at a line's end and must not look like another. */
+static void plain(FILE *f, const char *text)
+{
+	for (; *text; text++)
+		fputc(*text == '\n' || *text == '#' ? ' ' : *text, f);
+	fputc('\n', f);
+}
+
 void tap_begin(FILE *f, const struct session *ses)
 {
 	fputs("TAP version 13\n", f);
 	diagnose(f, ses->env->header);
 	if (ses->env->stock)
 		diagnose(f, report_stock_note);
-	if (ses->brk != EPISODE_ISOLATED)
+	if (ses->brk)
 		fprintf(f,
 			"# BROKEN ON PURPOSE: %s (%s). Nothing here is isolated; controls are not "
 			"run.\n",
-			break_table[ses->brk].name, break_table[ses->brk].effect);
+			ses->brk, break_effect(ses->brk));
 	fprintf(f, "# not claimed: %s\n", report_not_claimed);
 	fflush(f);
 }
@@ -40,6 +48,12 @@ void tap_row(FILE *f, const struct session *ses, unsigned number, const struct r
 
 	result_name(r, ses, name, sizeof(name));
 	result_controls(r, controls, sizeof(controls));
+	if (r->finding.verdict == VERDICT_SKIPPED) {
+		fprintf(f, "ok %u %s # SKIP ", number, name);
+		plain(f, r->finding.reason);
+		fflush(f);
+		return;
+	}
 	fprintf(f, "%s %u %s # time=%" PRIu64 "ms\n",
 		r->finding.verdict == VERDICT_HELD ? "ok" : "not ok", number, name,
 		r->ns / 1000000);
@@ -51,14 +65,12 @@ void tap_row(FILE *f, const struct session *ses, unsigned number, const struct r
 
 void tap_end(FILE *f, const struct session *ses, const struct summary *s)
 {
-	fprintf(f,
-		"# %u attacks, %u held, %u breached, %u not tested, %u failed; %u of %u controls "
-		"succeeded; %.1f s\n",
-		s->rows, s->held, s->breached, s->not_tested, s->failed, s->controls_shown,
-		s->controls, (double)s->ns / 1e9);
-	if (ses->brk != EPISODE_ISOLATED && !s->breached && s->stopped == STOPPED_NOT)
-		fprintf(f, "# break %s went unnoticed: no oracle saw it in these rows\n",
-			break_table[ses->brk].name);
+	char text[300];
+
+	summary_text(s, ses, text, sizeof(text));
+	diagnose(f, text);
+	if (ses->brk && !s->breached && s->stopped == STOPPED_NOT)
+		fprintf(f, "# break %s went unnoticed: no oracle saw it in these rows\n", ses->brk);
 	if (s->stopped != STOPPED_NOT)
 		fprintf(f, "Bail out! %s\n",
 			s->stopped == STOPPED_BY_TIME ? "out of time" : "interrupted");
@@ -70,8 +82,6 @@ void tap_skip(FILE *f, const char *why, bool require)
 	fputs(require ? "1..1\nnot ok 1 prove\n# nothing can run here: "
 		      : "1..1\nok 1 prove # SKIP ",
 	      f);
-	for (; *why; why++)
-		fputc(*why == '\n' || *why == '#' ? ' ' : *why, f);
-	fputc('\n', f);
+	plain(f, why);
 	fflush(f);
 }

@@ -4,6 +4,7 @@
 #include "tally.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 
 /* Text of a guest's or a device's making may be no UTF-8. */
@@ -25,6 +26,20 @@ void tally_print(FILE *f, const struct tally *t)
 	fputc('\n', f);
 	fflush(f);
 	json_decref(j);
+}
+
+const char *tally_grouped(uint64_t v, char buf[32])
+{
+	char plain[24];
+	int len = snprintf(plain, sizeof(plain), "%" PRIu64, v), n = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			buf[n++] = ',';
+		buf[n++] = plain[i];
+	}
+	buf[n] = 0;
+	return buf;
 }
 
 static int read_object(struct tally *t, json_t *j)

@@ -30,6 +30,9 @@ struct tally {
 /** Print it as one line. */
 void tally_print(FILE *f, const struct tally *t);
 
+/** "1,234,567" */
+const char *tally_grouped(uint64_t v, char buf[32]);
+
 /** Read such a line. -EINVAL: it is none. */
 int tally_read(struct tally *t, const char *line);
 

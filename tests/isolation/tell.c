@@ -28,9 +28,8 @@ void tell_progress(const struct prove *p, const struct pool_task *t)
 
 	if (p->o.verbose)
 		fprintf(stderr, "%s %s: %s: %s, %.2f s\n", t->config.row->name,
-			run->brk == EPISODE_ISOLATED ? "isolated" : break_table[run->brk].name,
-			verdict_name(run->finding.verdict), run->finding.reason,
-			(double)run->ev.ns / 1e9);
+			run->brk ? run->brk : "isolated", verdict_name(run->finding.verdict),
+			run->finding.reason, (double)run->ev.ns / 1e9);
 	else if (p->tty)
 		fprintf(stderr, "\r\033[K%u of %u runs, %s", p->done, p->tasks,
 			t->config.row->name);
@@ -46,6 +45,8 @@ static void tap_next(FILE *f, const struct prove *p, const struct row_result *r)
 
 void tell_row(struct prove *p, const struct row_result *r)
 {
+	if (p->o.enumerate)
+		return;
 	clear_progress(p);
 	if (p->o.format == FORMAT_HUMAN)
 		human_row(stdout, &p->ses, r);
@@ -58,7 +59,8 @@ void tell_row(struct prove *p, const struct row_result *r)
 static const struct row_result *first_bad(const struct prove *p)
 {
 	for (unsigned i = 0; i < p->told; i++)
-		if (p->row[i].finding.verdict != VERDICT_HELD)
+		if (p->row[i].finding.verdict != VERDICT_HELD &&
+		    p->row[i].finding.verdict != VERDICT_SKIPPED)
 			return &p->row[i];
 	return NULL;
 }

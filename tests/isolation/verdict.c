@@ -17,9 +17,9 @@
 
 const char *verdict_name(enum verdict v)
 {
-	static const char *const names[] = {"held", "breached", "not tested", "failed"};
+	static const char *const names[] = {"held", "breached", "not tested", "failed", "skipped"};
 
-	static_assert(sizeof(names) / sizeof(names[0]) == VERDICT_FAILED + 1,
+	static_assert(sizeof(names) / sizeof(names[0]) == VERDICT_SKIPPED + 1,
 		      "one name for each verdict");
 	return names[v];
 }
@@ -179,8 +179,8 @@ static bool did_not_end(struct finding *f, const struct evidence *ev)
 {
 	if (ev->end == END_COMPLETE)
 		return false;
-	f->host_cannot = ev->end == END_HOST_CANNOT;
-	return answer(f, f->host_cannot ? VERDICT_NOT_TESTED : VERDICT_FAILED, "%s", ev->detail);
+	return answer(f, ev->end == END_HOST_CANNOT ? VERDICT_SKIPPED : VERDICT_FAILED, "%s",
+		      ev->detail);
 }
 
 /* Whether the trace and the arena can be believed at all. */
@@ -379,10 +379,47 @@ static bool too_little_tried(struct finding *f, const struct row *row, const str
 	return answer(f, VERDICT_NOT_TESTED, "this row's extent is unknown");
 }
 
+/* What a program says of the row that it ran: the same questions, asked of its tally. */
+static struct finding program_isolated(const struct evidence *ev)
+{
+	const struct tally *t = &ev->tally;
+	struct finding f = {0};
+	char all[32];
+
+	if (t->violations)
+		answer(&f, VERDICT_BREACHED, "%" PRIu64 " of %" PRIu64 " %s: %s", t->violations,
+		       t->attempts, t->unit, t->first);
+	else if (!did_not_end(&f, ev) && !t->attempts)
+		answer(&f, VERDICT_NOT_TESTED, "nothing was attempted");
+	else if (ev->end == END_COMPLETE && !t->legal)
+		answer(&f, VERDICT_NOT_TESTED, "no legal operation was made beside the attempts");
+	else if (ev->end == END_COMPLETE)
+		answer(&f, VERDICT_HELD, "%s %s, none let through%s%s",
+		       tally_grouped(t->attempts, all), t->unit, t->note[0] ? "; " : "", t->note);
+	return f;
+}
+
+static struct finding program_control(const struct evidence *ev)
+{
+	const struct tally *t = &ev->tally;
+	struct finding f = {0};
+
+	if (did_not_end(&f, ev))
+		return f;
+	if (t->violations)
+		answer(&f, VERDICT_BREACHED, "noticed");
+	else
+		answer(&f, VERDICT_NOT_TESTED, "%" PRIu64 " %s, and it was not noticed",
+		       t->attempts, t->unit);
+	return f;
+}
+
 struct finding verdict_isolated(const struct row *row, const struct evidence *ev)
 {
 	struct finding f = {.saw = sights(ev)};
 
+	if (row->attack->program)
+		return program_isolated(ev);
 	if (breached(&f, ev) || did_not_end(&f, ev) || blind(&f, ev) || guest_in_trouble(&f, ev) ||
 	    canaries_missing(&f, ev) || paths_unused(&f, ev) || too_little_tried(&f, row, ev))
 		return f;
@@ -395,6 +432,8 @@ struct finding verdict_control(const struct row *row, const struct evidence *ev)
 	struct finding f = {.saw = sights(ev)};
 	uint32_t missing = row->attack->demand & ~f.saw;
 
+	if (row->attack->program)
+		return program_control(ev);
 	if (did_not_end(&f, ev) || blind(&f, ev))
 		return f;
 	if (!ev->attempts)
@@ -408,15 +447,15 @@ struct finding verdict_control(const struct row *row, const struct evidence *ev)
 
 bool verdict_try_again(const struct finding *f, const struct evidence *ev)
 {
-	return f->verdict == VERDICT_NOT_TESTED && ev->end == END_COMPLETE;
+	return f->verdict == VERDICT_NOT_TESTED && ev->end == END_COMPLETE && ev->hello_seen;
 }
 
 struct finding verdict_row(const struct row *row, const struct finding *isolated,
 			   const struct finding *controls, unsigned n)
 {
 	struct finding f = *isolated;
-	enum break_id id[BREAK_COUNT];
-	unsigned want = matrix_controls(row->attack, id);
+	const char *name[CONTROLS_MAX];
+	unsigned want = matrix_controls(row, name);
 
 	if (f.verdict != VERDICT_HELD)
 		return f;
@@ -433,7 +472,7 @@ struct finding verdict_row(const struct row *row, const struct finding *isolated
 		 * breach. */
 
 		answer(&f, v == VERDICT_FAILED ? VERDICT_FAILED : VERDICT_NOT_TESTED,
-		       "control %s: %.200s", break_table[id[i]].name, controls[i].reason);
+		       "control %s: %.200s", name[i], controls[i].reason);
 		return f;
 	}
 	return f;

@@ -18,14 +18,14 @@ enum verdict {
 	VERDICT_BREACHED,   /* an oracle saw isolation broken; for a control: as it should be */
 	VERDICT_NOT_TESTED, /* nothing bad was seen, but too little was done or shown */
 	VERDICT_FAILED,	    /* it did not run to its end, or an oracle cannot be trusted */
+	VERDICT_SKIPPED,    /* it cannot run here: reason says what is missing */
 };
 
 const char *verdict_name(enum verdict v);
 
 struct finding {
 	enum verdict verdict;
-	uint32_t saw;	  /* set of enum sight */
-	bool host_cannot; /* it failed since this host lacks something: reason says what */
+	uint32_t saw; /* set of enum sight */
 	char reason[280];
 };
 
@@ -43,7 +43,8 @@ struct finding verdict_row(const struct row *row, const struct finding *isolated
 /**
  * Whether the run may be made once more: it came to its end and nothing bad was seen, but nor was
  * enough. A guest gives an attempt some tens of milliseconds, which a busy machine may let pass.
- * Never for a run that failed or was breached; and reports say of a run that it was the second.
+ * Never for a run that failed, was breached or had no guest; and reports say of a run that it was
+ * the second.
  */
 bool verdict_try_again(const struct finding *f, const struct evidence *ev);
 

@@ -30,7 +30,11 @@ static void test_defaults(void **state)
 
 	(void)state;
 	assert_int_equal(parse(&o, &e, ""), 0);
-	assert_int_equal(o.brk, -1);
+	assert_null(o.brk);
+	assert_true(o.parents >> PARENT_VDUSE & o.parents >> PARENT_SIM &
+		    o.parents >> PARENT_PROCESS & 1U);
+	assert_false(o.parents >> PARENT_GIVEN & 1U);
+	assert_false(o.no_controls);
 	assert_int_equal(o.repeat, 1);
 	assert_int_equal(o.format, FORMAT_AUTO);
 	assert_false(o.list || o.require || o.full || o.verbose || o.quiet || o.help || o.version);
@@ -43,14 +47,20 @@ static void test_all(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(parse(&o, &e,
-			       "--list --filter a* --filter=b/c --parent vduse --break memslot "
-			       "--repeat 3 --require "
-			       "--full --jobs 4 --format json --junit x.xml --out dir --timeout "
-			       "1.5 --color never -vqhV"),
-			 0);
+	assert_int_equal(
+	    parse(&o, &e,
+		  "--list --filter a* --filter=b/c --parent vduse --break memslot --no-controls "
+		  "--repeat 3 --require --enumerate one --enumerated two "
+		  "--full --jobs 4 --format json --junit x.xml --out dir --timeout "
+		  "1.5 --color never -vqhV"),
+	    0);
 	assert_true(o.list && o.require && o.full && o.verbose && o.quiet && o.help && o.version);
-	assert_int_equal(o.brk, BREAK_MEMSLOT);
+	assert_string_equal(o.brk, "memslot");
+	assert_true(o.no_controls);
+	assert_true(o.parents >> PARENT_VDUSE & o.parents >> PARENT_PROCESS & 1U);
+	assert_false(o.parents >> PARENT_SIM & 1U);
+	assert_string_equal(o.enumerate, "one");
+	assert_string_equal(o.enumerated, "two");
 	assert_int_equal(o.repeat, 3);
 	assert_int_equal(o.jobs, 4);
 	assert_int_equal(o.format, FORMAT_JSON);
@@ -75,7 +85,7 @@ static void test_refused(void **state)
 	    {"extra", "extra"},
 	    {"--break nosuch", "merge-asid"},
 	    {"--break skip-check=x", "--break"},
-	    {"--parent vdpa_sim", "--parent"},
+	    {"--parent mlx5", "--parent"},
 	    {"--repeat 0", "--repeat"},
 	    {"--repeat -1", "--repeat"},
 	    {"--repeat 99999", "--repeat"},
@@ -112,6 +122,7 @@ static void test_filters_have_an_end(void **state)
 	assert_true(parse(&o, &e, line) < 0);
 }
 
+#if RINGFENCE_BREAKS /* without them --break takes nothing: see test_refused() */
 static void test_breaks(void **state)
 {
 	struct options o;
@@ -123,16 +134,21 @@ static void test_breaks(void **state)
 
 		snprintf(line, sizeof(line), "--break %s", break_table[i].name);
 		assert_int_equal(parse(&o, &e, line), 0);
-		assert_int_equal(o.brk, i);
+		assert_string_equal(o.brk, break_table[i].name);
 	}
 }
+#endif
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_defaults), cmocka_unit_test(test_all),
-	    cmocka_unit_test(test_refused),  cmocka_unit_test(test_filters_have_an_end),
-	    cmocka_unit_test(test_breaks),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_filters_have_an_end),
+#if RINGFENCE_BREAKS
+		cmocka_unit_test(test_breaks),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,15 @@
 static struct env env;
 static struct session ses;
 static struct row_result result;
+static struct run control[3];
+
+static struct row row_named(const char *name)
+{
+	for (unsigned i = 0; i < matrix_rows(); i++)
+		if (!strcmp(matrix_row(i).name, name))
+			return matrix_row(i);
+	abort();
+}
 
 /* What is printed goes here. */
 static char *text;
@@ -41,18 +50,21 @@ static int set_up(void **state)
 			   .header = HEADER,
 			   .kernel = "linux 7.3.4",
 			   .kvm = "kvm_amd"};
-	ses = (struct session){.env = &env, .brk = EPISODE_ISOLATED, .planned = 1, .repeats = 1};
-	result =
-	    (struct row_result){.row = matrix_row(5), .repeat = 1, .controls = 3, .ns = 1234567890};
-	result.isolated = (struct run){.brk = EPISODE_ISOLATED, .as_isolated = true};
+	ses = (struct session){.env = &env, .planned = 1, .repeats = 1};
+	result = (struct row_result){.row = row_named("vduse/hole/readable-at-cvq"),
+				     .repeat = 1,
+				     .control = control,
+				     .controls = 3,
+				     .ns = 1234567890};
+	memset(control, 0, sizeof(control));
+	result.isolated = (struct run){.as_isolated = true};
 	result.isolated.finding = (struct finding){.verdict = VERDICT_HELD,
 						   .reason = "refused: no translation in ASID 0"};
 	result.isolated.ev.end = END_COMPLETE;
 	for (int i = 0; i < 3; i++) {
-		static const enum break_id id[] = {BREAK_MERGE_ASID, BREAK_NO_ASID_ACK,
-						   BREAK_IGNORE_GROUP};
+		static const char *const name[] = {"merge-asid", "no-asid-ack", "ignore-group"};
 
-		result.control[i].brk = (int)id[i];
+		result.control[i].brk = name[i];
 		result.control[i].finding = (struct finding){.verdict = VERDICT_BREACHED,
 							     .saw = SAW_SECRET | SAW_REACH,
 							     .reason = "secret read"};
@@ -79,7 +91,7 @@ static struct summary judged(void)
 {
 	struct summary s = {.ns = 6200000000};
 
-	result_judge(&result, ses.brk);
+	result_judge(&result, ses.brk || ses.no_controls);
 	summary_add(&s, &result);
 	return s;
 }
@@ -103,12 +115,13 @@ static void test_human_pass(void **state)
 	(void)state;
 	human(&s, NULL, NULL);
 	assert_string_equal(
-	    text, HEADER
-	    "\n"
-	    " PASS  vduse/hole/readable-at-cvq      refused: no translation in ASID 0     controls "
-	    "merge-asid, no-asid-ack, ignore-group: secret read\n"
-	    "1 attacks, 1 held, 0 breached; 3 of 3 controls succeeded; 6.2 s\n"
-	    "not claimed: " NOT_CLAIMED "\n");
+	    text,
+	    HEADER "\n"
+		   " PASS  vduse/hole/readable-at-cvq         refused: no translation in ASID 0    "
+		   " controls "
+		   "merge-asid, no-asid-ack, ignore-group: secret read\n"
+		   "1 rows, 1 held, 0 breached; 0 attempts; 3 of 3 controls succeeded; 6.2 s\n"
+		   "not claimed: " NOT_CLAIMED "\n");
 }
 
 static void test_human_fail(void **state)
@@ -120,13 +133,15 @@ static void test_human_fail(void **state)
 	struct summary s = judged();
 	human(&s, &result, "out/latest");
 	assert_string_equal(
-	    text, HEADER
-	    "\n"
-	    " FAIL  vduse/hole/readable-at-cvq      arena changed                         controls "
-	    "merge-asid, ignore-group: secret read; control no-asid-ack did NOT succeed\n"
-	    "1 attacks, 0 held, 1 breached; 2 of 3 controls succeeded; 6.2 s — out/latest\n"
-	    "not claimed: " NOT_CLAIMED "\n"
-	    "again: ringfence lab prove --filter 'vduse/hole/readable-at-cvq' -v\n");
+	    text,
+	    HEADER "\n"
+		   " FAIL  vduse/hole/readable-at-cvq         arena changed                        "
+		   " controls "
+		   "merge-asid, ignore-group: secret read; control no-asid-ack did NOT succeed\n"
+		   "1 rows, 0 held, 1 breached; 0 attempts; 2 of 3 controls succeeded; 6.2 s — "
+		   "out/latest\n"
+		   "not claimed: " NOT_CLAIMED "\n"
+		   "again: ringfence lab prove --filter 'vduse/hole/readable-at-cvq' -v\n");
 }
 
 static void test_human_not_tested(void **state)
@@ -137,11 +152,11 @@ static void test_human_not_tested(void **state)
 	struct summary s = judged();
 	human(&s, &result, NULL);
 	assert_non_null(strstr(
-	    text, " FAIL  vduse/hole/readable-at-cvq      not tested: control ignore-group: not "
+	    text, " FAIL  vduse/hole/readable-at-cvq         not tested: control ignore-group: not "
 		  "shown: secret read  controls merge-asid, no-asid-ack: secret read; control "
 		  "ignore-group did NOT succeed\n"));
 	assert_non_null(
-	    strstr(text, "1 attacks, 0 held, 0 breached, 1 not tested; 2 of 3 controls"));
+	    strstr(text, "1 rows, 0 held, 0 breached, 1 not tested; 0 attempts; 2 of 3 controls"));
 }
 
 static void test_human_one_control(void **state)
@@ -167,7 +182,7 @@ static void test_second_try_is_told(void **state)
 static void test_human_break_shouts(void **state)
 {
 	(void)state;
-	ses.brk = BREAK_MERGE_ASID;
+	ses.brk = "merge-asid";
 	ses.full = true;
 	env.stock = true;
 	result.controls = 0;
@@ -176,7 +191,7 @@ static void test_human_break_shouts(void **state)
 	human(&s, &result, NULL);
 	assert_non_null(strstr(text, STOCK "\n"));
 	assert_non_null(strstr(text, "BROKEN ON PURPOSE: merge-asid ("));
-	assert_non_null(strstr(text, "1 attacks, 0 held, 1 breached; 6.2 s\n"));
+	assert_non_null(strstr(text, "1 rows, 0 held, 1 breached; 0 attempts; 6.2 s\n"));
 	assert_non_null(strstr(text, "again: ringfence lab prove --stock --full --filter "
 				     "'vduse/hole/readable-at-cvq' --break merge-asid -v\n"));
 	assert_null(strstr(text, "unnoticed"));
@@ -185,7 +200,7 @@ static void test_human_break_shouts(void **state)
 static void test_human_break_unnoticed(void **state)
 {
 	(void)state;
-	ses.brk = BREAK_MEMSLOT;
+	ses.brk = "memslot";
 	result.controls = 0;
 	struct summary s = judged();
 	human(&s, NULL, NULL);
@@ -245,7 +260,7 @@ static void test_tap(void **state)
 	    "ok 1 vduse/hole/readable-at-cvq # time=1234ms\n"
 	    "# held: refused: no translation in ASID 0; controls merge-asid, no-asid-ack, "
 	    "ignore-group: secret read\n"
-	    "# 1 attacks, 1 held, 0 breached, 0 not tested, 0 failed; 3 of 3 controls succeeded; "
+	    "# 1 rows, 1 held, 0 breached; 0 attempts; 3 of 3 controls succeeded; "
 	    "6.2 s\n");
 }
 
@@ -265,7 +280,7 @@ static void check_tap_lines(void)
 static void test_tap_fail(void **state)
 {
 	(void)state;
-	ses.brk = BREAK_IGNORE_GROUP;
+	ses.brk = "ignore-group";
 	result.controls = 0;
 	breach();
 	snprintf(result.isolated.finding.reason, sizeof(result.isolated.finding.reason),
@@ -279,6 +294,24 @@ static void test_tap_fail(void **state)
 	assert_non_null(strstr(text, "\n# BROKEN ON PURPOSE: ignore-group ("));
 	assert_non_null(strstr(text, "\nBail out! out of time\n"));
 	check_tap_lines();
+}
+
+/* A row that cannot run here is neither good nor bad, and is told by name. */
+static void test_skipped_row(void **state)
+{
+	(void)state;
+	result.isolated.finding =
+	    (struct finding){.verdict = VERDICT_SKIPPED, .reason = "no vdpa_sim_net #1"};
+	struct summary s = judged();
+	tap(&s);
+	assert_non_null(
+	    strstr(text, "\nok 1 vduse/hole/readable-at-cvq # SKIP no vdpa_sim_net  1\n"));
+	assert_non_null(
+	    strstr(text, "\n# 1 rows, 0 held, 0 breached, 1 skipped; 0 attempts; 0 of 0 controls"));
+	free(text);
+	human(&s, NULL, NULL);
+	assert_non_null(
+	    strstr(text, " SKIP  vduse/hole/readable-at-cvq         no vdpa_sim_net #1"));
 }
 
 static void test_tap_skip(void **state)
@@ -320,7 +353,7 @@ static void test_json(void **state)
 	fclose(f);
 	json_t *j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(j);
-	assert_int_equal(json_integer_value(json_object_get(j, "schema")), 1);
+	assert_int_equal(json_integer_value(json_object_get(j, "schema")), 2);
 	assert_string_equal(string(j, "header", NULL), HEADER);
 	assert_string_equal(string(j, "not_claimed", NULL), NOT_CLAIMED);
 	assert_string_equal(string(j, "stock_note", NULL), STOCK);
@@ -347,7 +380,7 @@ static void test_json_skip(void **state)
 	FILE *f = to_text();
 
 	(void)state;
-	ses.brk = BREAK_MEMSLOT;
+	ses.brk = "memslot";
 	json_write(f, &ses, NULL, 0, &s, "no /dev/kvm", 4);
 	fclose(f);
 	json_t *j = json_loads(text, 0, NULL);
@@ -389,19 +422,20 @@ static void test_counting(void **state)
 	struct summary s = {0};
 
 	(void)state;
-	for (enum verdict v = VERDICT_HELD; v <= VERDICT_FAILED; v++) {
+	for (enum verdict v = VERDICT_HELD; v <= VERDICT_SKIPPED; v++) {
 		for (unsigned n = 0; n < 2 + v; n++) {
 			result.finding.verdict = v;
 			summary_add(&s, &result);
 		}
 	}
-	assert_int_equal(s.rows, 2 + 3 + 4 + 5);
+	assert_int_equal(s.rows, 2 + 3 + 4 + 5 + 6);
+	assert_int_equal(s.skipped, 6);
 	assert_int_equal(s.held, 2);
 	assert_int_equal(s.breached, 3);
 	assert_int_equal(s.not_tested, 4);
 	assert_int_equal(s.failed, 5);
-	assert_int_equal(s.controls, 3 * s.rows);
-	assert_int_equal(s.controls_shown, 3 * s.rows);
+	assert_int_equal(s.controls, 3 * (s.rows - s.skipped));
+	assert_int_equal(s.controls_shown, 3 * (s.rows - s.skipped));
 }
 
 /* ---- the exit code ---- */
@@ -411,12 +445,12 @@ static void test_exit(void **state)
 	struct summary s = {.rows = 1, .held = 1};
 
 	(void)state;
-	assert_int_equal(summary_exit(&s, &ses), 0);
+	assert_int_equal(summary_exit(&s, &ses, false), 0);
 	ses.planned = 2;
-	assert_int_equal(summary_exit(&s, &ses), 1); /* a row that was not told */
+	assert_int_equal(summary_exit(&s, &ses, false), 1); /* a row that was not told */
 	ses.planned = 0;
 	s = (struct summary){0};
-	assert_int_equal(summary_exit(&s, &ses), 1); /* nothing run is nothing held */
+	assert_int_equal(summary_exit(&s, &ses, false), 1); /* nothing run is nothing held */
 	ses.planned = 2;
 	for (int v = 0; v < 3; v++) {
 		s = (struct summary){.rows = 2,
@@ -424,12 +458,24 @@ static void test_exit(void **state)
 				     .breached = v == 0,
 				     .not_tested = v == 1,
 				     .failed = v == 2};
-		assert_int_equal(summary_exit(&s, &ses), 1);
+		assert_int_equal(summary_exit(&s, &ses, false), 1);
 	}
+	s = (struct summary){.rows = 2, .held = 1, .skipped = 1};
+	assert_int_equal(summary_exit(&s, &ses, false), 0);
+	assert_int_equal(summary_exit(&s, &ses, true), 1);
+	s.held_in_process = 1; /* all that needed the kernel was skipped */
+	assert_int_equal(summary_exit(&s, &ses, false), 4);
+	s = (struct summary){.rows = 2, .skipped = 2};
+	assert_int_equal(summary_exit(&s, &ses, false), 4);
+	ses.no_controls = true;
+	s = (struct summary){.rows = 2, .held = 2};
+	assert_int_equal(summary_exit(&s, &ses, false), 70);
+	s = (struct summary){.rows = 2, .held = 1, .failed = 1};
+	assert_int_equal(summary_exit(&s, &ses, false), 1);
 	s.stopped = STOPPED_BY_TIME;
-	assert_int_equal(summary_exit(&s, &ses), 124);
+	assert_int_equal(summary_exit(&s, &ses, false), 124);
 	s = (struct summary){.rows = 2, .held = 2, .stopped = STOPPED_BY_SIGNAL};
-	assert_int_equal(summary_exit(&s, &ses), 130);
+	assert_int_equal(summary_exit(&s, &ses, false), 130);
 }
 
 static void test_exit_break(void **state)
@@ -437,14 +483,14 @@ static void test_exit_break(void **state)
 	struct summary s = {.rows = 2, .held = 2};
 
 	(void)state;
-	ses.brk = BREAK_MERGE_ASID;
+	ses.brk = "merge-asid";
 	ses.planned = 2;
-	assert_int_equal(summary_exit(&s, &ses),
+	assert_int_equal(summary_exit(&s, &ses, false),
 			 70); /* unnoticed: never 0, and not what a test waits for */
 	s = (struct summary){.rows = 2, .failed = 2};
-	assert_int_equal(summary_exit(&s, &ses), 70);
+	assert_int_equal(summary_exit(&s, &ses, false), 70);
 	s = (struct summary){.rows = 2, .held = 1, .breached = 1};
-	assert_int_equal(summary_exit(&s, &ses), 1);
+	assert_int_equal(summary_exit(&s, &ses, false), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -464,6 +510,7 @@ int main(void)
 	    TEST(test_tap),
 	    TEST(test_tap_fail),
 	    TEST(test_tap_skip),
+	    TEST(test_skipped_row),
 	    TEST(test_json),
 	    TEST(test_json_skip),
 	    TEST(test_junit),

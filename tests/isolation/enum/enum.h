@@ -9,8 +9,7 @@
 #ifndef ISOLATION_ENUM_ENUM_H
 #define ISOLATION_ENUM_ENUM_H
 
-#include "../../../vdpa/breaks.h"
-#include "../../../virtio/check.h"
+#include "table.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,30 +35,11 @@ struct enum_result {
 	uint64_t ns;
 };
 
-struct enum_run; /* a row at work, see run.h */
-
-struct enum_row {
-	unsigned number;   /* of the catalogue */
-	const char *name;  /* "chains" */
-	const char *unit;  /* what an attempt is: "chains" */
-	const char *claim; /* what holding means, one line */
-	void (*run)(struct enum_run *r);
-};
-
-#define ENUM_ROWS 13
-extern const struct enum_row enum_rows[ENUM_ROWS];
-
 /**
  * Run a row in a process of its own. 0: it ran, and @result tells whether it held (no violations);
  * a crash or an endless loop is a violation. -errno: it could not be run.
  */
 int enum_run_row(const struct enum_row *row, const struct enum_how *how,
 		 struct enum_result *result);
-
-/** The rows that must notice when @check is left out, as a set of 1 << index into enum_rows; never
- * empty. */
-uint32_t enum_noticed_by(enum check_id check);
-/** The same for a break that means something here; 0 for others. */
-uint32_t enum_noticed_by_break(enum break_id id);
 
 #endif

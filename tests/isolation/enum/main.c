@@ -3,6 +3,7 @@
  * `ringfence-enum`: all rows that need no kernel, one line each. It must never say that a row held
  * which did not run to its end.
  */
+#include "../tally.h"
 #include "enum.h"
 
 #include <getopt.h>
@@ -12,7 +13,7 @@
 
 static const char help[] =
     "usage: ringfence-enum [--full] [--row NAME]... [--skip CHECK] [--break NAME] [--controls] "
-    "[--list]\n"
+    "[--tally] [--list]\n"
     "What a guest or a device can say to the VMM's own process, enumerated and judged by a model. "
     "No privileges.\n"
     "  --full        all of it (minutes) instead of a part (seconds)\n"
@@ -20,25 +21,11 @@ static const char help[] =
     "  --skip CHECK  leave a check out: what notices it, fails\n"
     "  --break NAME  double-fetch, or skip-check=CHECK\n"
     "  --controls    leave out each check in turn: every row that must notice, must\n"
+    "  --tally       one row's outcome as a line of JSON, for ringfence prove\n"
     "  --list        rows and checks\n"
     "exit: 0 all held (or, with --controls, all was noticed); 1 not; 64 usage; 70 could not run\n";
 
 enum { EXIT_HELD = 0, EXIT_BREACHED = 1, EXIT_USAGE = 64, EXIT_FAILED = 70 };
-
-/* 12,345,678 */
-static const char *grouped(uint64_t v, char out[32])
-{
-	char plain[24];
-	int len = snprintf(plain, sizeof(plain), "%" PRIu64, v), n = 0;
-
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0)
-			out[n++] = ',';
-		out[n++] = plain[i];
-	}
-	out[n] = 0;
-	return out;
-}
 
 static int run_row(const struct enum_row *row, const struct enum_how *how)
 {
@@ -53,15 +40,37 @@ static int run_row(const struct enum_row *row, const struct enum_how *how)
 	printf(" %s  %2u %-10s  %11s %s, %s accepted: %s of them that the model refuses, %s "
 	       "refused that it accepts  %.2f s\n",
 	       result.violations ? "FAIL" : "PASS", row->number, row->name,
-	       grouped(result.attempts, all), row->unit, grouped(result.accepted, yes),
-	       grouped(result.too_lenient, lenient), grouped(result.too_strict, strict),
+	       tally_grouped(result.attempts, all), row->unit, tally_grouped(result.accepted, yes),
+	       tally_grouped(result.too_lenient, lenient), tally_grouped(result.too_strict, strict),
 	       (double)result.ns / 1e9);
 	if (result.note[0])
 		printf("       %s\n", result.note);
 	if (result.violations)
-		printf("       %s violations, the first: %s\n", grouped(result.violations, all),
-		       result.first);
+		printf("       %s violations, the first: %s\n",
+		       tally_grouped(result.violations, all), result.first);
 	fflush(stdout);
+	return result.violations ? EXIT_BREACHED : EXIT_HELD;
+}
+
+/* What must be accepted is what is legal; the tally's reader wants both kinds. */
+static int tally_row(const struct enum_row *row, const struct enum_how *how)
+{
+	struct enum_result result;
+	struct tally t = {0};
+	int ret = enum_run_row(row, how, &result);
+
+	if (ret) {
+		fprintf(stderr, "ringfence-enum: %s: %s\n", row->name, strerror(-ret));
+		return EXIT_FAILED;
+	}
+	if (result.accepted > result.too_lenient)
+		t.legal = result.accepted - result.too_lenient;
+	t.attempts = result.attempts;
+	t.violations = result.violations;
+	snprintf(t.unit, sizeof(t.unit), "%s", row->unit);
+	snprintf(t.first, sizeof(t.first), "%s", result.first);
+	snprintf(t.note, sizeof(t.note), "%s", result.note);
+	tally_print(stdout, &t);
 	return result.violations ? EXIT_BREACHED : EXIT_HELD;
 }
 
@@ -162,15 +171,20 @@ static bool set_break(struct enum_how *how, const char *name)
 int main(int argc, char **argv)
 {
 	static const struct option table[] = {
-	    {"full", no_argument, NULL, 'f'},	    {"row", required_argument, NULL, 'r'},
-	    {"skip", required_argument, NULL, 's'}, {"break", required_argument, NULL, 'b'},
-	    {"controls", no_argument, NULL, 'c'},   {"list", no_argument, NULL, 'l'},
-	    {"help", no_argument, NULL, 'h'},	    {0},
+	    {"full", no_argument, NULL, 'f'},
+	    {"row", required_argument, NULL, 'r'},
+	    {"skip", required_argument, NULL, 's'},
+	    {"break", required_argument, NULL, 'b'},
+	    {"controls", no_argument, NULL, 'c'},
+	    {"list", no_argument, NULL, 'l'},
+	    {"tally", no_argument, NULL, 't'},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
 	};
 	struct enum_how how = {.skip = CHECK_NONE};
 	uint32_t rows = 0;
-	bool controls = false;
-	int opt, i;
+	bool controls = false, tally = false;
+	int opt, i = -1;
 
 	while ((opt = getopt_long(argc, argv, "h", table, NULL)) != -1) {
 		switch (opt) {
@@ -195,6 +209,9 @@ int main(int argc, char **argv)
 		case 'c':
 			controls = true;
 			break;
+		case 't':
+			tally = true;
+			break;
 		case 'l':
 			list();
 			return 0;
@@ -210,6 +227,10 @@ int main(int argc, char **argv)
 		return usage("argument", argv[optind]);
 	if (controls && !RINGFENCE_BREAKS)
 		return usage("--controls", "");
+	if (tally) {
+		how.first = how.skip != CHECK_NONE || how.breaks;
+		return i < 0 ? usage("--tally", "without --row") : tally_row(&enum_rows[i], &how);
+	}
 	return controls ? run_controls(how.full)
 			: run_rows(&how, rows ? rows : (1u << ENUM_ROWS) - 1);
 }

@@ -27,6 +27,16 @@ static void put16(struct command *c, uint32_t at, unsigned v)
 	c->bytes[at + 1] = (uint8_t)(v >> 8);
 }
 
+/* What this VMM does take, so that a refusal differs from a CVQ that is dead. */
+static void mac_address(struct command *c, unsigned v)
+{
+	c->bytes[0] = 1;
+	c->bytes[1] = 1;
+	c->bytes[2] = 2;
+	put16(c, 6, v);
+	c->len = 8;
+}
+
 /* The shapes of commands with a number in them; each makes one with @v as that number. */
 static void mac_unicast(struct command *c, unsigned v)
 {
@@ -150,6 +160,7 @@ static const struct {
     {"coalescing queue %llu", coalesce},
     {"offloads %llu", offload},
     {"statistics of %llu", stats},
+    {"address %llu", mac_address},
 };
 
 void row_counts(struct enum_run *r)

@@ -82,7 +82,7 @@ static void child(const struct enum_row *row, const struct enum_how *how, struct
 			dup2(quiet, STDERR_FILENO);
 	}
 	check_leave_out(how->skip);
-	row->run(&run);
+	enum_code[row - enum_rows](&run);
 	s->done = true;
 	_exit(0);
 }

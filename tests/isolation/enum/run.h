@@ -54,6 +54,9 @@ static inline uint64_t enum_random(uint64_t *seed)
 #define ENUM_EDGES 192
 unsigned enum_edges(uint64_t out[ENUM_EDGES]);
 
+/** What runs each row of table.h. */
+extern void (*const enum_code[ENUM_ROWS])(struct enum_run *r);
+
 /* The rows: row_NAME.c, but for the four of the registers, which are row_mmio.c. */
 void row_edges(struct enum_run *r);
 void row_games(struct enum_run *r);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of rows and, for each check, the rows that must notice when it is left out; see
+ * table.h. Data only. */
+#include "table.h"
+
+#include <assert.h>
+
+const struct enum_row enum_rows[ENUM_ROWS] = {
+    [ENUM_ROW_EDGES] =
+	{9, "edges", "ranges",
+	 "no range that leaves guest RAM is read or written, at any boundary of 64 bits"},
+    [ENUM_ROW_GAMES] = {11, "ring-games", "ring states",
+			"no index, head or flag makes the ring be followed out of itself"},
+    [ENUM_ROW_CHAINS] = {12, "chains", "chains",
+			 "no malformed chain is acted on, and no good one refused"},
+    [ENUM_ROW_HEADERS] = {13, "headers", "commands",
+			  "the device sees a command only if the driver may send it"},
+    [ENUM_ROW_RACES] = {14, "races", "races",
+			"what is changed while it is copied is judged as it was copied"},
+    [ENUM_ROW_STALE] = {15, "stale", "pairs",
+			"no byte of an earlier command is judged, sent or acted on"},
+    [ENUM_ROW_COUNTS] = {16, "counts", "commands",
+			 "no count or index in a command leads out of it"},
+    [ENUM_ROW_SIZES] = {17, "queue-size", "sizes",
+			"no queue has a size that is 0, no power of two or above what was offered"},
+    [ENUM_ROW_LIVE] = {18, "queue-live", "writes",
+		       "no register of a queue changes while it is ready or the device runs"},
+    [ENUM_ROW_REGISTERS] = {30, "registers", "accesses",
+			    "every access in every state does what section 4.2.2 says, or nothing"},
+    [ENUM_ROW_STATUS] = {31, "status", "writes",
+			 "the device starts only after features that it offered"},
+    [ENUM_ROW_IMAGES] = {32, "images", "images",
+			 "no image is loaded from outside its file, or to outside guest RAM"},
+    [ENUM_ROW_ANSWERS] = {33, "answers", "answers",
+			  "no answer is taken that was not asked for, nor one twice"},
+};
+
+#define ON(row) (1u << ENUM_ROW_##row)
+
+static const uint32_t noticed[CHECK_COUNT] = {
+    [CHECK_GMEM_ADD_EMPTY] = ON(EDGES),
+    [CHECK_GMEM_ADD_WRAP] = ON(EDGES),
+    [CHECK_GMEM_ADD_OVERLAP] = ON(EDGES),
+    [CHECK_GMEM_ADD_FULL] = ON(EDGES),
+    [CHECK_GMEM_START] = ON(EDGES) | ON(CHAINS) | ON(IMAGES),
+    [CHECK_GMEM_END] = ON(EDGES) | ON(CHAINS) | ON(IMAGES),
+    [CHECK_GMEM_ODD] = ON(EDGES),
+    [CHECK_QUEUE_NUM_ZERO] = ON(SIZES),
+    [CHECK_QUEUE_NUM_MAX] = ON(SIZES),
+    [CHECK_QUEUE_NUM_POWER] = ON(SIZES),
+    [CHECK_QUEUE_DESC_ALIGN] = ON(EDGES),
+    [CHECK_QUEUE_AVAIL_ALIGN] = ON(EDGES),
+    [CHECK_QUEUE_USED_ALIGN] = ON(EDGES),
+    [CHECK_QUEUE_DESC_RAM] = ON(EDGES),
+    [CHECK_QUEUE_AVAIL_RAM] = ON(EDGES),
+    [CHECK_QUEUE_USED_RAM] = ON(EDGES),
+    [CHECK_QUEUE_AHEAD] = ON(GAMES),
+    [CHECK_QUEUE_HEAD] = ON(GAMES),
+    [CHECK_CHAIN_NEXT] = ON(CHAINS),
+    [CHECK_CHAIN_LOOP] = ON(CHAINS),
+    [CHECK_CHAIN_MAX] = ON(CHAINS),
+    [CHECK_CHAIN_INDIRECT] = ON(CHAINS),
+    [CHECK_CHAIN_RAM] = ON(EDGES) | ON(CHAINS),
+    [CHECK_CHAIN_ORDER] = ON(CHAINS),
+    [CHECK_QUEUE_READ_FIT] = ON(HEADERS),
+    [CHECK_QUEUE_WRITE_ROOM] = ON(EDGES) | ON(GAMES),
+    [CHECK_QUEUE_WRITE_FIT] = ON(EDGES),
+    [CHECK_MMIO_INIT_QUEUES] = ON(REGISTERS),
+    [CHECK_MMIO_INIT_CONFIG] = ON(REGISTERS),
+    [CHECK_MMIO_READ_WIDTH] = ON(REGISTERS),
+    [CHECK_MMIO_WRITE_WIDTH] = ON(REGISTERS),
+    [CHECK_MMIO_CONFIG_WIDTH] = ON(REGISTERS),
+    [CHECK_MMIO_CONFIG_START] = ON(REGISTERS),
+    [CHECK_MMIO_CONFIG_END] = ON(REGISTERS),
+    [CHECK_MMIO_QUEUE_SEL] = ON(REGISTERS) | ON(SIZES),
+    [CHECK_MMIO_WORD_SEL] = ON(REGISTERS),
+    [CHECK_MMIO_FEATURES_EARLY] = ON(REGISTERS),
+    [CHECK_MMIO_FEATURES_LATE] = ON(REGISTERS),
+    [CHECK_MMIO_STATUS_BITS] = ON(STATUS),
+    [CHECK_MMIO_OK_OFFERED] = ON(STATUS),
+    [CHECK_MMIO_OK_VERSION] = ON(STATUS),
+    [CHECK_MMIO_OK_DRIVER] = ON(STATUS),
+    [CHECK_MMIO_OK_FIRST] = ON(STATUS),
+    [CHECK_MMIO_QUEUE_EARLY] = ON(REGISTERS) | ON(LIVE),
+    [CHECK_MMIO_QUEUE_LIVE] = ON(REGISTERS) | ON(LIVE),
+    [CHECK_MMIO_QUEUE_READY] = ON(REGISTERS) | ON(LIVE),
+    [CHECK_MMIO_READY_NUM] = ON(REGISTERS) | ON(SIZES),
+    [CHECK_MMIO_NUM_MAX] = ON(SIZES),
+    [CHECK_MMIO_NUM_POWER] = ON(SIZES),
+    [CHECK_MMIO_NOTIFY_QUEUE] = ON(REGISTERS),
+    [CHECK_MMIO_NOTIFY_EARLY] = ON(REGISTERS),
+    [CHECK_CTRL_LONG] = ON(HEADERS),
+    [CHECK_CTRL_SHORT] = ON(HEADERS) | ON(STALE),
+    [CHECK_CTRL_FEATURE] = ON(HEADERS),
+    [CHECK_CTRL_LENGTH] = ON(HEADERS) | ON(STALE),
+    [CHECK_CTRL_UNKNOWN] = ON(HEADERS) | ON(COUNTS),
+    [CHECK_CVQ_VALIDATE] = ON(HEADERS) | ON(STALE) | ON(COUNTS) | ON(RACES),
+    [CHECK_CVQ_ACK_ROOM] = ON(GAMES),
+    [CHECK_CVQ_DEAD] = ON(ANSWERS),
+    [CHECK_CVQ_LATE] = ON(ANSWERS),
+    [CHECK_CVQ_ONE] = ON(GAMES),
+    [CHECK_CVQ_SHARE] = ON(GAMES),
+    [CHECK_CVQ_COMMIT] = ON(ANSWERS),
+    [CHECK_CVQ_UNASKED] = ON(ANSWERS),
+    [CHECK_SVQ_UNASKED] = ON(ANSWERS),
+    [CHECK_SVQ_INDEX] = ON(ANSWERS),
+    [CHECK_SVQ_ID] = ON(ANSWERS),
+    [CHECK_SVQ_LEN] = ON(ANSWERS),
+    [CHECK_SVQ_ACK] = ON(ANSWERS),
+    [CHECK_LOAD_REGULAR] = ON(IMAGES),
+    [CHECK_LOAD_SIZE] = ON(IMAGES),
+    [CHECK_LOAD_HEADER] = ON(IMAGES),
+    [CHECK_LOAD_MAGIC] = ON(IMAGES),
+    [CHECK_LOAD_CLASS] = ON(IMAGES),
+    [CHECK_LOAD_ENDIAN] = ON(IMAGES),
+    [CHECK_LOAD_IDENT_VERSION] = ON(IMAGES),
+    [CHECK_LOAD_VERSION] = ON(IMAGES),
+    [CHECK_LOAD_TYPE] = ON(IMAGES),
+    [CHECK_LOAD_MACHINE] = ON(IMAGES),
+    [CHECK_LOAD_PHENTSIZE] = ON(IMAGES),
+    [CHECK_LOAD_PHNUM_ZERO] = ON(IMAGES),
+    [CHECK_LOAD_PHNUM_MAX] = ON(IMAGES),
+    [CHECK_LOAD_PHOFF] = ON(IMAGES),
+    [CHECK_LOAD_PHDRS] = ON(IMAGES),
+    [CHECK_LOAD_FILESZ] = ON(IMAGES),
+    [CHECK_LOAD_OFFSET] = ON(IMAGES),
+    [CHECK_LOAD_BYTES] = ON(IMAGES),
+    [CHECK_LOAD_LOW] = ON(IMAGES),
+    [CHECK_LOAD_ORDER] = ON(IMAGES),
+    [CHECK_LOAD_RAM] = ON(IMAGES),
+    [CHECK_LOAD_ENTRY] = ON(IMAGES),
+};
+
+static_assert(ENUM_ROW_ANSWERS + 1 == ENUM_ROWS, "every row has its place");
+
+uint32_t enum_noticed_by(enum check_id check)
+{
+	assert(noticed[check]);
+	return noticed[check];
+}
+
+uint32_t enum_noticed_by_break(enum break_id id)
+{
+	return id == BREAK_DOUBLE_FETCH ? ON(RACES) : 0;
+}
