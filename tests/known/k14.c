@@ -49,11 +49,11 @@ static enum known_verdict run(struct known_run *r)
 		return known_failed(r);
 	}
 	pid_t pid = world_fork(inject, &r->world, NULL);
-	bool waits = world_wait(pid, 2000) == -ETIMEDOUT;
+	bool waits = raw_wait(pid, 2000) == -ETIMEDOUT;
 	kill(pid, SIGKILL);
-	bool unkillable = waits && world_wait(pid, 1000) == -ETIMEDOUT;
+	bool unkillable = waits && raw_wait(pid, 1000) == -ETIMEDOUT;
 	(void)world_write(online, "1");
-	bool ended = !unkillable || world_wait(pid, 3000) != -ETIMEDOUT;
+	bool ended = !unkillable || raw_wait(pid, 3000) != -ETIMEDOUT;
 	if (unkillable)
 		return known_shows(
 		    r,

@@ -88,7 +88,7 @@ static enum known_verdict run(struct known_run *r)
 	pid_t pid = world_fork(run_client, &r->world, s);
 	stall_at(&r->world, s, 1);
 	stall_at(&r->world, s, 3);
-	int ret = world_wait(pid, 5000);
+	int ret = raw_wait(pid, 5000);
 	if (ret || s->plain_ms < 0 || s->batch_ms < 0) {
 		err_set(&r->e, ERR_INTERNAL, 0, "client", r->world.path, "%d, %ld and %ld ms", ret,
 			s->plain_ms, s->batch_ms);

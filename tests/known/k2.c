@@ -32,7 +32,7 @@ static enum known_verdict run(struct known_run *r)
 
 	if (world_open(&r->world, &r->e))
 		return known_failed(r);
-	int ret = world_wait(world_fork(live_and_die, &r->world, NULL), 5000);
+	int ret = raw_wait(world_fork(live_and_die, &r->world, NULL), 5000);
 	if (ret) {
 		err_set(&r->e, ERR_INTERNAL, 0, "client", r->world.path, "it ended with %d", ret);
 		return known_failed(r);

@@ -32,7 +32,7 @@ static enum known_verdict run(struct known_run *r)
 	pid_t pid = world_fork(open_and_wait, &r->world, NULL);
 	wait_ms(300);
 	kill(pid, SIGKILL);
-	if (world_wait(pid, STALL_MS) == -ETIMEDOUT) {
+	if (raw_wait(pid, STALL_MS) == -ETIMEDOUT) {
 		err_set(&r->e, ERR_INTERNAL, 0, "client", r->world.path,
 			"it does not end by itself");
 		return known_failed(r);
@@ -42,9 +42,9 @@ static enum known_verdict run(struct known_run *r)
 	vduse_lock(r->world.dev);
 	int64_t begin = world_ms();
 	kill(pid, SIGKILL);
-	bool there = world_wait(pid, STALL_MS) == -ETIMEDOUT;
+	bool there = raw_wait(pid, STALL_MS) == -ETIMEDOUT;
 	vduse_unlock(r->world.dev);
-	int ret = world_wait(pid, 3000);
+	int ret = raw_wait(pid, 3000);
 	if (there && ret != -ETIMEDOUT)
 		return known_shows(
 		    r,

@@ -48,7 +48,7 @@ static enum known_verdict run(struct known_run *r)
 
 	if (world_open(&r->world, &r->e))
 		return known_failed(r);
-	int ret = world_wait(world_fork(first_client, &r->world, NULL), 5000);
+	int ret = raw_wait(world_fork(first_client, &r->world, NULL), 5000);
 	if (!ret)
 		ret = second_client(r);
 	if (ret) {

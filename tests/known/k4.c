@@ -49,7 +49,7 @@ static enum known_verdict run(struct known_run *r)
 
 	for (int i = 0; !ret && i < ROUNDS; i++) {
 		ret = nl_dev_add("vduse", WORLD_NAME, r->world.path, sizeof(r->world.path), &r->e);
-		if (!ret && world_wait(world_fork(map_and_die, &r->world, NULL), 5000))
+		if (!ret && raw_wait(world_fork(map_and_die, &r->world, NULL), 5000))
 			ret = err_set(&r->e, ERR_INTERNAL, 0, "client", r->world.path, "%s", "");
 		if (!ret)
 			ret = nl_dev_del(WORLD_NAME, &r->e);

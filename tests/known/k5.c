@@ -33,5 +33,6 @@ const struct known k5 = {
     .name = "k5",
     .title = "perm = 0 in an IOTLB update makes VDUSE_IOTLB_GET_FD2 WARN",
     .needs = NEED_VDUSE,
+    .warns = "vduse_dev_ioctl",
     .run = run,
 };

@@ -110,17 +110,17 @@ static enum known_verdict starve(struct known_run *r, char *interface, struct ne
 	if (net_stop(*net, &r->e))
 		return known_failed(r);
 	pid_t pid = world_fork(set_address, NULL, interface);
-	ret = world_wait(pid, 500);
+	ret = raw_wait(pid, 500);
 	struct caller *other = caller_start(set_loopback_up, NULL);
 	long begin = kernel_ticks(pid);
 	kill(pid, SIGKILL);
-	bool unkillable = ret == -ETIMEDOUT && world_wait(pid, SPIN_MS) == -ETIMEDOUT;
+	bool unkillable = ret == -ETIMEDOUT && raw_wait(pid, SPIN_MS) == -ETIMEDOUT;
 	long spun = kernel_ticks(pid) - begin;
 	bool blocked = !caller_wait(other, 1, &code);
 
 	if (net_start(net, r->world.dev, &r->e))
 		return known_failed(r);
-	bool ended = !unkillable || world_wait(pid, 5000) != -ETIMEDOUT;
+	bool ended = !unkillable || raw_wait(pid, 5000) != -ETIMEDOUT;
 	bool freed = caller_wait(other, 5000, &code);
 	if (!unkillable || !blocked)
 		return known_gone(r, "the command %s; the RTNL was %s",

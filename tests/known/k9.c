@@ -21,14 +21,14 @@ static enum known_verdict run(struct known_run *r)
 	if (world_open(&r->world, &r->e) || world_client(&r->world, &r->e))
 		return known_failed(r);
 	pid_t deleter = world_fork(delete, &r->world, name);
-	bool waits = world_wait(deleter, 500) == -ETIMEDOUT;
+	bool waits = raw_wait(deleter, 500) == -ETIMEDOUT;
 	struct caller *asker = caller_start(world_ask_netlink, NULL);
 	bool answered = caller_wait(asker, 1000, &asked);
 	kill(deleter, SIGKILL);
-	bool unkillable = waits && world_wait(deleter, 1000) == -ETIMEDOUT;
+	bool unkillable = waits && raw_wait(deleter, 1000) == -ETIMEDOUT;
 
 	vhost_close(&r->world.client);
-	bool ended = !waits || !unkillable || world_wait(deleter, 3000) != -ETIMEDOUT;
+	bool ended = !waits || !unkillable || raw_wait(deleter, 3000) != -ETIMEDOUT;
 	bool freed = answered || caller_wait(asker, 3000, &asked);
 	if (waits && (unkillable || !answered))
 		return known_shows(

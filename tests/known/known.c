@@ -30,7 +30,7 @@
 
 static const struct known *const table[] = {&k1,  &k2,	&k3,  &k4,  &k5,  &k6,	&k7,  &k8,
 					    &k9,  &k10, &k11, &k12, &k13, &k14, &k15, &k16,
-					    &k17, &k18, &k19, &k20, &k21, &k22};
+					    &k17, &k18, &k19, &k20, &k21, &k22, &k23};
 
 #define KNOWN (sizeof(table) / sizeof(table[0]))
 
@@ -95,12 +95,14 @@ bool known_logged(struct known_run *r, const char *needle, char *line, size_t le
 	return false;
 }
 
-/* Into the kernel's log, as loud as a warning, so that its reader knows whose complaint follows. */
-static void mark(const struct known *k, const char *what)
+/* Into the kernel's log, as loud as a warning, so that its reader knows whose complaint follows:
+ * tests/lab/console.c does. */
+static void mark(const struct known *k, const char *what, const char *warns)
 {
-	char text[64];
+	char text[128];
 
-	snprintf(text, sizeof(text), "<4>ringfence-known: %s %s", k->name, what);
+	snprintf(text, sizeof(text), "<4>ringfence-known: %s %s%s%s", k->name, what,
+		 warns ? ", may warn in " : "", warns ? warns : "");
 	(void)world_write("/dev/kmsg", text);
 }
 
@@ -190,7 +192,7 @@ static bool run(const struct known *k, const struct options *o, struct known_rep
 	int status = 0;
 
 	*report = (struct known_report){.verdict = KNOWN_ERROR};
-	mark(k, "begins");
+	mark(k, "begins", k->warns);
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0)
@@ -204,7 +206,7 @@ static bool run(const struct known *k, const struct options *o, struct known_rep
 		world_brace(); /* to tell of a CPU that stopped */
 	bool in_time = attend(pid, report, seconds * 1000, &status, &alive);
 	judge(report, in_time, alive, status, seconds);
-	mark(k, alive ? "is stuck" : "ends");
+	mark(k, alive ? "is stuck" : "ends", NULL);
 
 	if (!alive)
 		clean_up(k);

@@ -38,13 +38,14 @@ enum known_need { NEED_VDUSE = 1 };
 struct known {
 	const char *name, *title;
 	unsigned needs;
-	bool destructive; /* may leave the kernel wedged: runs only alone and when asked to */
-	unsigned seconds; /* its deadline, or 0 for the default */
+	bool destructive;  /* may leave the kernel wedged: runs only alone and when asked to */
+	unsigned seconds;  /* its deadline, or 0 for the default */
+	const char *warns; /* the kernel's function that WARNs when it shows, or NULL */
 	enum known_verdict (*run)(struct known_run *r);
 };
 
 extern const struct known k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k14, k15, k16,
-    k17, k18, k19, k20, k21, k22;
+    k17, k18, k19, k20, k21, k22, k23;
 
 /** Verdicts, each with what was seen. known_failed(): the reason is in r->e. */
 enum known_verdict known_shows(struct known_run *r, const char *text, ...)

@@ -3,13 +3,13 @@
 #include "world.h"
 
 #include "../../vdpa/nl.h"
+#include "../../vdpa/sim/sim.h"
 #include "../../vdpa/vduse/guard.h"
 #include "../../vdpa/vduse/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vdpa.h>
-#include <linux/vduse.h>
 #include <linux/vhost.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -19,14 +19,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BIT(n) (1ull << (n))
-#define STEP_MS 5
 
 const uint64_t world_features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM);
 
@@ -66,7 +63,7 @@ int world_open(struct world *w, struct err *e)
 
 int world_open_sim(struct world *w, struct err *e)
 {
-	return nl_dev_add("vdpasim_net", WORLD_NAME, w->path, sizeof(w->path), e);
+	return sim_create(WORLD_NAME, NULL, w->path, sizeof(w->path), e);
 }
 
 void world_close(struct world *w)
@@ -119,25 +116,7 @@ int world_driver_ok(const struct world *w, struct err *e)
 int world_message(const struct world *w, int type, uint32_t asid, uint64_t at, uint64_t size,
 		  const void *host, int perm)
 {
-	const struct vhost_msg_v2 m = {.type = VHOST_IOTLB_MSG_V2,
-				       .asid = asid,
-				       .iotlb = {.iova = at,
-						 .size = size,
-						 .uaddr = (uintptr_t)host,
-						 .perm = (uint8_t)perm,
-						 .type = (uint8_t)type}};
-
-	return write(w->client.fd, &m, sizeof(m)) == (ssize_t)sizeof(m) ? 0 : -errno;
-}
-
-int memory_make(struct memory *m, size_t len, struct err *e)
-{
-	*m = (struct memory){.fd = memfd_create(WORLD_NAME, MFD_CLOEXEC), .len = len};
-	if (m->fd >= 0 && !ftruncate(m->fd, (off_t)len))
-		m->at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
-	if (!m->at || m->at == MAP_FAILED)
-		return err_set(e, ERR_INTERNAL, errno, "memfd_create", WORLD_NAME, "%s", "");
-	return 0;
+	return raw_message(w->client.fd, type, asid, at, size, host, perm);
 }
 
 int world_map(const struct world *w, uint32_t asid, uint64_t at, const struct memory *m, int perm,
@@ -150,13 +129,7 @@ int world_map(const struct world *w, uint32_t asid, uint64_t at, const struct me
 
 int world_get_fd(const struct world *w, uint32_t asid, uint64_t at, struct region *region)
 {
-	struct vduse_iotlb_entry_v2 v2 = {.start = at, .last = at, .asid = asid};
-	int fd = ioctl(w->dev->fd, VDUSE_IOTLB_GET_FD2, &v2);
-
-	if (fd < 0)
-		return -errno;
-	*region = (struct region){v2.offset, v2.start, v2.last, v2.perm};
-	return fd;
+	return raw_get_fd(w->dev->fd, asid, at, region);
 }
 
 bool world_has(const struct world *w, uint32_t asid, uint64_t at)
@@ -178,20 +151,6 @@ pid_t world_fork(int (*body)(struct world *w, void *arg), struct world *w, void 
 	if (pid == 0)
 		_exit(body(w, arg));
 	return pid;
-}
-
-int world_wait(pid_t pid, unsigned ms)
-{
-	int status;
-
-	for (int64_t until = world_ms() + ms; world_ms() < until; wait_ms(STEP_MS)) {
-		pid_t got = waitpid(pid, &status, WNOHANG);
-		if (got == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-		if (got < 0)
-			return -errno;
-	}
-	return -ETIMEDOUT;
 }
 
 struct caller {

@@ -11,6 +11,7 @@
 
 #include "../../vdpa/vduse/dev.h"
 #include "../../vdpa/vhost.h"
+#include "../raw/raw.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -48,30 +49,17 @@ extern const uint64_t world_features;
 int world_message(const struct world *w, int type, uint32_t asid, uint64_t at, uint64_t size,
 		  const void *host, int perm);
 
-/** A memfd, mapped shared. */
-struct memory {
-	int fd;
-	uint8_t *at;
-	size_t len;
-};
-int memory_make(struct memory *m, size_t len, struct err *e);
-
 /** VHOST_IOTLB_UPDATE of all of @m. */
 int world_map(const struct world *w, uint32_t asid, uint64_t at, const struct memory *m, int perm,
 	      struct err *e);
 
 /** What the daemon gets for one address: a file descriptor, or -errno. */
-struct region {
-	uint64_t offset, start, last;
-	unsigned perm;
-};
 int world_get_fd(const struct world *w, uint32_t asid, uint64_t at, struct region *region);
 /** Whether it gets one. */
 bool world_has(const struct world *w, uint32_t asid, uint64_t at);
 
-/** A client in a process of its own. world_wait(): its exit status, or -ETIMEDOUT. */
+/** A client in a process of its own, for raw_wait(). */
 pid_t world_fork(int (*body)(struct world *w, void *arg), struct world *w, void *arg);
-int world_wait(pid_t pid, unsigned ms);
 
 /** A thread that makes one call, and whether it has come back. */
 struct caller;
