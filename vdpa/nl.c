@@ -95,7 +95,8 @@ static int talk(struct nl_sock *sk, struct nl_msg *msg)
 	return ret >= 0 ? 0 : ret == -NLE_AGAIN ? -ETIMEDOUT : -EIO;
 }
 
-static int command(uint8_t cmd, const char *mgmt, const char *name, struct err *e, int *verdict)
+static int command(uint8_t cmd, const char *mgmt, const char *name, const uint8_t mac[6],
+		   struct err *e, int *verdict)
 {
 	struct nl_sock *sk;
 	int family = 0, ret = open_socket(&sk, &family, e);
@@ -106,7 +107,8 @@ static int command(uint8_t cmd, const char *mgmt, const char *name, struct err *
 	if (!msg ||
 	    !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, 0, cmd, VDPA_GENL_VERSION) ||
 	    (mgmt && nla_put_string(msg, VDPA_ATTR_MGMTDEV_DEV_NAME, mgmt)) ||
-	    nla_put_string(msg, VDPA_ATTR_DEV_NAME, name))
+	    nla_put_string(msg, VDPA_ATTR_DEV_NAME, name) ||
+	    (mac && nla_put(msg, VDPA_ATTR_DEV_NET_CFG_MACADDR, 6, mac)))
 		ret = err_set(e, ERR_INTERNAL, ENOMEM, "nlmsg_alloc", name, "%s", "");
 	else
 		*verdict = talk(sk, msg);
@@ -168,7 +170,7 @@ static bool driver_of(const char *name, char driver[PATH_LEN])
  * interface. Turned off for the moment it takes, and put back: others' devices are none of our
  * business.
  */
-static int create_unbound(const char *mgmt, const char *name, struct err *e)
+static int create_unbound(const char *mgmt, const char *name, const uint8_t mac[6], struct err *e)
 {
 	const char *autoprobe = BUS "/drivers_autoprobe";
 	char before[2] = "";
@@ -186,7 +188,7 @@ static int create_unbound(const char *mgmt, const char *name, struct err *e)
 			return err_set(e, ERR_HOST, -ret, "write", autoprobe,
 				       "run it as root, with a writable /sys");
 	}
-	int ret = command(VDPA_CMD_DEV_NEW, mgmt, name, e, &verdict);
+	int ret = command(VDPA_CMD_DEV_NEW, mgmt, name, mac, e, &verdict);
 	if (before[0] == '1')
 		(void)write_text(autoprobe, "1");
 	if (!ret && verdict)
@@ -262,12 +264,13 @@ static int check_name(const char *name, struct err *e)
 		       "1 to 63 characters, no '/', no dot first");
 }
 
-int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struct err *e)
+int nl_dev_add_mac(const char *mgmt, const char *name, const uint8_t mac[6], char *path, size_t len,
+		   struct err *e)
 {
 	int ret = check_name(name, e);
 
 	if (!ret)
-		ret = create_unbound(mgmt, name, e);
+		ret = create_unbound(mgmt, name, mac, e);
 	if (ret)
 		return ret;
 	ret = bind_driver(name, e);
@@ -278,6 +281,11 @@ int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struc
 		(void)nl_dev_del(name, &ignored); /* the first error is the one to tell */
 	}
 	return ret;
+}
+
+int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struct err *e)
+{
+	return nl_dev_add_mac(mgmt, name, NULL, path, len, e);
 }
 
 /* ---- deletion ---- */
@@ -320,7 +328,7 @@ int nl_dev_del(const char *name, struct err *e)
 		return -ENODEV;
 	ret = wait_client(name, e);
 	if (!ret)
-		ret = command(VDPA_CMD_DEV_DEL, NULL, name, e, &verdict);
+		ret = command(VDPA_CMD_DEV_DEL, NULL, name, NULL, e, &verdict);
 	if (ret)
 		return ret;
 	if (verdict == -ENODEV)

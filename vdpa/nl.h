@@ -9,6 +9,7 @@
 #include "err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /** How long nl_dev_del() waits for a client to close the device's node. */
 #define NL_CLIENT_WAIT_MS 5000
@@ -20,6 +21,10 @@
  * deleted again.
  */
 int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struct err *e);
+
+/** The same with a MAC address, for a management device that takes one (VDUSE's does not). */
+int nl_dev_add_mac(const char *mgmt, const char *name, const uint8_t mac[6], char *path, size_t len,
+		   struct err *e);
 
 /**
  * Delete vDPA device @name. The kernel would wait, unkillably and with its netlink locked, until a

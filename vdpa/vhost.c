@@ -173,6 +173,16 @@ int vhost_get_vring_group(const struct vhost *v, unsigned q, uint32_t *group, st
 	return ret;
 }
 
+int vhost_get_vring_desc_group(const struct vhost *v, unsigned q, uint32_t *group, struct err *e)
+{
+	struct vhost_vring_state s = {.index = q};
+	int ret = call_on(v, VHOST_VDPA_GET_VRING_DESC_GROUP, "VHOST_VDPA_GET_VRING_DESC_GROUP",
+			  "queue", q, &s, e);
+
+	*group = s.num;
+	return ret;
+}
+
 int vhost_set_group_asid(const struct vhost *v, uint32_t group, uint32_t asid, struct err *e)
 {
 	struct vhost_vring_state s = {.index = group, .num = asid};

@@ -30,6 +30,7 @@ enum vhost_perm { VHOST_PERM_RO = 1, VHOST_PERM_RW = 3 };
 #define VHOST_F_IOTLB_MSG_V2 (1ull << 1)
 #define VHOST_F_IOTLB_ASID (1ull << 3)
 #define VHOST_F_SUSPEND (1ull << 4)
+#define VHOST_F_DESC_ASID (1ull << 7)
 #define VHOST_F_ENABLE_AFTER_DRIVER_OK (1ull << 6)
 
 int vhost_open(struct vhost *v, const char *path, struct err *e);
@@ -52,6 +53,8 @@ int vhost_get_group_num(const struct vhost *v, uint32_t *groups, struct err *e);
 int vhost_get_as_num(const struct vhost *v, uint32_t *spaces, struct err *e);
 int vhost_get_vring_max(const struct vhost *v, uint16_t *num, struct err *e);
 int vhost_get_vring_group(const struct vhost *v, unsigned q, uint32_t *group, struct err *e);
+/** Of its rings; only where VHOST_F_DESC_ASID is offered. */
+int vhost_get_vring_desc_group(const struct vhost *v, unsigned q, uint32_t *group, struct err *e);
 int vhost_set_group_asid(const struct vhost *v, uint32_t group, uint32_t asid, struct err *e);
 
 int vhost_set_vring_num(const struct vhost *v, unsigned q, uint16_t num, struct err *e);

@@ -62,6 +62,8 @@ static void defaults_are_as_documented(void **state)
 	assert_string_equal(o.net.name, "rf0");
 	assert_int_equal(o.net.api, -1); /* what the kernel has */
 	assert_int_equal(o.net.breaks, 0);
+	assert_false(o.sim);
+	assert_int_equal(o.net.shape, NET_SHAPE_NET);
 	assert_int_equal(o.net.mac[0] & 3, 2); /* one of our own, and no group's */
 	assert_null(o.trace);
 	assert_int_equal(o.timeout_s, 0);
@@ -103,6 +105,8 @@ static void bad_values_are_named(void **state)
 		const char *values; /* each of which is refused, separated by commas */
 	} cases[] = {
 	    {"--name", ",.x,control,a/b,../x"},
+	    {"--parent", ",vdpa,sim,VDUSE,mlx5"},
+	    {"--shape", ",net2,mlx,Mlx5"},
 	    {"--api", ",2,-1,0x1,1x,one,4294967296,18446744073709551616"},
 	    {"--queue-pairs", ",0,2,01"},
 	    {"--backend", ",tap,sink,loopbac,Loopback"},
@@ -130,6 +134,9 @@ static void unknown_and_unfinished_options_are_named(void **state)
 	(void)state;
 	refused("--name n --nope", "--nope");
 	refused("--name n -x", "-x");
+	refused("--name n -xv", "-x");
+	refused("--name n -vx", "-x");
+	refused("--name n -qvm", "-m"); /* a character that is no long option's either */
 	refused("--name n --private-cvq=1", "--private-cvq");
 	refused("--name n guest", "guest");
 	refused("--name n -- -v", "-v");
@@ -145,13 +152,38 @@ static void only_the_devices_breaks_are_taken(void **state)
 	(void)state;
 	for (unsigned i = 0; i < BREAK_COUNT; i++) {
 		snprintf(line, sizeof(line), "--name n --break %s", break_table[i].name);
-		if (RINGFENCE_BREAKS && break_table[i].side == BREAK_IN_DEVICE) {
+		if (RINGFENCE_BREAKS && (break_table[i].side & BREAK_IN_DEVICE)) {
 			accepted(line);
 			assert_int_equal(o.net.breaks, 1u << i);
 		} else {
 			refused(line, break_table[i].name);
 		}
 	}
+}
+
+static void a_simulator_takes_what_it_has(void **state)
+{
+	(void)state;
+	accepted("--parent vdpa_sim --name n --mac 02:00:00:00:00:07 --trace t --timeout 3 -v "
+		 "--queue-pairs 1 --backend loopback");
+	assert_true(o.sim);
+	assert_int_equal(o.net.mac[5], 7);
+	accepted("--parent vdpa_sim --parent vduse --name n --api 1");
+	assert_false(o.sim);
+	refused("--name n --parent vdpa_sim --api 0", "--api");
+	refused("--name n --shape mlx5 --parent vdpa_sim", "--shape");
+	refused("--name n --parent vdpa_sim --private-cvq", "--private-cvq");
+	if (RINGFENCE_BREAKS)
+		refused("--name n --parent vdpa_sim --break ignore-group", "--break");
+}
+
+static void shapes_are_told_apart(void **state)
+{
+	(void)state;
+	accepted("--name n --shape mlx5");
+	assert_int_equal(o.net.shape, NET_SHAPE_MLX5);
+	accepted("--name n --shape mlx5 --shape net");
+	assert_int_equal(o.net.shape, NET_SHAPE_NET);
 }
 
 static void one_bad_value_spoils_the_line(void **state)
@@ -165,10 +197,20 @@ static void one_bad_value_spoils_the_line(void **state)
 
 static void the_help_knows_every_option(void **state)
 {
-	static const char *const options[] = {
-	    "--name", "--api",	 "--queue-pairs", "--backend", "--private-cvq",
-	    "--mac",  "--trace", "--break",	  "--timeout", "-v",
-	    "-q",     "-h"};
+	static const char *const options[] = {"--parent",
+					      "--shape",
+					      "--name",
+					      "--api",
+					      "--queue-pairs",
+					      "--backend",
+					      "--private-cvq",
+					      "--mac",
+					      "--trace",
+					      "--break",
+					      "--timeout",
+					      "-v",
+					      "-q",
+					      "-h"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++)
@@ -186,6 +228,8 @@ int main(void)
 	    TEST(bad_values_are_named),
 	    TEST(unknown_and_unfinished_options_are_named),
 	    TEST(only_the_devices_breaks_are_taken),
+	    TEST(a_simulator_takes_what_it_has),
+	    TEST(shapes_are_told_apart),
 	    TEST(one_bad_value_spoils_the_line),
 	    TEST(the_help_knows_every_option),
 	};

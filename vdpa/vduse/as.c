@@ -84,7 +84,8 @@ static int ask_kernel(const struct as_table *t, uint32_t asid, uint64_t at,
 	return fd;
 }
 
-static const char *map_region(struct as_region *r, int fd, const struct vduse_iotlb_entry_v2 *v2)
+static const char *map_region(const struct as_table *t, struct as_region *r, int fd,
+			      const struct vduse_iotlb_entry_v2 *v2)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), skew = v2->offset % page;
 	uint64_t size = v2->last - v2->start + 1;
@@ -98,7 +99,9 @@ static const char *map_region(struct as_region *r, int fd, const struct vduse_io
 		return bad_range;
 	/* If the file ends before the region does, an access there faults, and is refused then. */
 	int prot = (r->readable ? PROT_READ : 0) | (r->writable ? PROT_WRITE : 0);
-	r->map_len = (size_t)(skew + size);
+	if (broken(t->breaks, BREAK_SHARED_MEMFD) && (uint64_t)st.st_size > v2->offset + size)
+		r->behind = (uint64_t)st.st_size - (v2->offset + size);
+	r->map_len = (size_t)(skew + size + r->behind);
 	r->map = mmap(NULL, r->map_len, prot, MAP_SHARED, fd, (off_t)(v2->offset - skew));
 	if (r->map == MAP_FAILED)
 		return no_map;
@@ -138,7 +141,7 @@ static const struct as_region *find(struct as_table *t, uint32_t asid, uint64_t 
 	if (fd < 0)
 		return NULL;
 	if (at >= v2.start && at <= v2.last)
-		*why = map_region(r, fd, &v2);
+		*why = map_region(t, r, fd, &v2);
 	close(fd);
 	if (*why)
 		return NULL;
@@ -174,7 +177,9 @@ static bool next_piece(struct as_table *t, struct walk *w, struct piece *p, cons
 	const struct as_region *r = find(t, w->asid, w->at, why);
 	if (!r)
 		return false;
-	uint64_t room = r->last - w->at + 1; /* a region is shorter than 2^64, see map_region() */
+	/* A region is shorter than 2^64, see map_region(). C3: what lies behind it is taken for
+	 * more of it. */
+	uint64_t room = r->last - w->at + 1 + r->behind;
 	*p =
 	    (struct piece){r, w->at, w->left < room ? w->left : room, r->host + (w->at - r->start)};
 	w->at += p->len;

@@ -19,14 +19,14 @@
 #define VDUSE_AS_H
 
 #include "../../virtio/addr.h"
-#include "trace.h"
+#include "../trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define AS_QUEUES_MAX 3
-#define AS_GROUPS_MAX 2
+#define AS_GROUPS_MAX 3
 #define AS_SPACES_MAX 2
 
 /** A mapped region, as the kernel described it: [start, last] of one ASID. */
@@ -34,7 +34,8 @@ struct as_region {
 	uint64_t start, last;
 	bool readable, writable; /* by the device */
 	uint64_t ino;
-	void *map; /* page-aligned; @host is where @start is in it */
+	uint64_t behind; /* bytes of the file mapped past @last: 0, but see breaks.h */
+	void *map;	 /* page-aligned; @host is where @start is in it */
 	size_t map_len;
 	uint8_t *host;
 };

@@ -7,6 +7,7 @@
 
 #include "../breaks.h"
 #include "../nl.h"
+#include "../sim/sim.h"
 #include "guard.h"
 #include "net.h"
 #include "opts.h"
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,6 +93,17 @@ static int attach(const struct opts *o, struct vduse_dev *d, int signals, struct
 	return ret ? ret : gone == -ENODEV ? 0 : gone;
 }
 
+static int serve_sim(const struct opts *o, int signals, struct err *e)
+{
+	struct sim_options s = {.name = o->net.name,
+				.trace = o->net.trace,
+				.timeout_s = o->timeout_s,
+				.verbose = o->verbose};
+
+	memcpy(s.mac, o->net.mac, sizeof(s.mac));
+	return sim_serve(&s, signals, e);
+}
+
 /* *@stuck: the data thread did not stop, so what it uses, the trace too, must stay as it is. */
 static int serve(const struct opts *o, int signals, bool *stuck, struct err *e)
 {
@@ -143,7 +156,7 @@ static int run(struct opts *o, struct err *e)
 	if (!ret)
 		ret = trace_open(&o->net.trace, o->trace, e);
 	if (!ret) {
-		ret = serve(o, signals, &stuck, e);
+		ret = o->sim ? serve_sim(o, signals, e) : serve(o, signals, &stuck, e);
 		trace_flush(o->net.trace);
 		int closed = stuck ? 0 : trace_close(o->net.trace, e);
 		ret = ret ? ret : closed;

@@ -13,7 +13,7 @@
 
 #include "../err.h"
 #include "as.h"
-#include "trace.h"
+#include "../trace.h"
 #include "vring.h"
 
 #include <pthread.h>

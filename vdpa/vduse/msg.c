@@ -9,6 +9,7 @@
  */
 #include "dev.h"
 
+#include "../breaks.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -33,6 +34,8 @@ static void reset(struct vduse_dev *d)
 	d->suspended = false;
 	vduse_queues_reset(d);
 	as_drop_all(&d->as);
+	if (broken(d->setup.breaks, BREAK_TRUST_RESET)) /* as other parents do, vdpa_sim for one */
+		memset(d->as.group_asid, 0, sizeof(d->as.group_asid));
 	if (d->config_changed && !vduse_set_config(d, 0, d->setup.config, d->setup.config_len))
 		d->config_changed = false;
 	trace_event(d->as.trace, "reset", "%s", "");

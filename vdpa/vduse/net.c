@@ -20,6 +20,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -28,7 +29,7 @@
 #define BIT(n) (1ull << (n))
 #define OFFERED                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_NET_F_MAC) |         \
-	 BIT(VIRTIO_NET_F_STATUS))
+	 BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_RING_F_INDIRECT_DESC))
 #define CONTROL                                                                                    \
 	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
@@ -66,7 +67,8 @@ void net_describe(struct vduse_setup *s, const struct net_options *o)
 				  .private_features = o->private_cvq ? CONTROL : 0,
 				  .queues = NET_QUEUES,
 				  .queue_group = group,
-				  .groups = NET_GROUPS,
+				  .groups =
+				      o->shape == NET_SHAPE_MLX5 ? NET_GROUPS_MLX5 : NET_GROUPS,
 				  .spaces = NET_SPACES,
 				  .config_len = sizeof(config),
 				  .breaks = o->breaks,

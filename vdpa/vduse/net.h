@@ -14,6 +14,14 @@ enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
 /** The CVQ's group is its own, so that a client can put it into an address space of its own. */
 enum net_group { NET_GROUP_DATA, NET_GROUP_CVQ, NET_GROUPS };
 
+/**
+ * How queues are grouped. As mlx5_vdpa has it, descriptors of data queues can be in a third group,
+ * so that there are more groups than address spaces; VDUSE cannot tell a client which queues' they
+ * are (it has no get_vq_desc_group), so that no queue is in it.
+ */
+enum net_shape { NET_SHAPE_NET, NET_SHAPE_MLX5 };
+#define NET_GROUPS_MLX5 3
+
 #define NET_SPACES 2
 /** The largest frame there can be: 64 KiB of IP, less one, and the Ethernet header. */
 #define NET_FRAME_MAX 65549
@@ -22,6 +30,7 @@ struct net_options {
 	const char *name;
 	int api; /* as in struct vduse_setup */
 	uint8_t mac[6];
+	enum net_shape shape;
 	bool private_cvq; /* CTRL_VQ is not offered, but served to a client that accepts it */
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */

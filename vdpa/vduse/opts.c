@@ -16,14 +16,19 @@
 const char opts_usage[] =
 	"usage: ringfence device --name NAME [OPTION]...\n"
 	"\n"
-	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT. What a killed device of\n"
-	"the same NAME has left behind is cleaned first. Prints \"ready PATH\" when a client can come.\n"
+	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT, or have the kernel serve a\n"
+	"simulated one. What a killed device of the same NAME has left behind is cleaned first. Prints\n"
+	"\"ready PATH\" when a client can come.\n"
 	"\n"
-	"  --name NAME        1 to 63 of A-Z a-z 0-9 . _ -\n"
+	"  --name NAME        1 to 63 of A-Z a-z 0-9 . _ -; a simulator's to 46\n"
+	"  --parent PARENT    vduse, or vdpa_sim: the kernel's simulator, which takes of the following\n"
+	"                     --mac, --trace and --timeout\n"
 	"  --api 0|1          VDUSE API version; 1 if the kernel has it. 0 has one group and one\n"
 	"                     address space, so that its CVQ cannot be shadowed\n"
 	"  --queue-pairs 1    pairs of data queues\n"
 	"  --backend loopback what is sent comes back\n"
+	"  --shape SHAPE      net: two groups of queues, data and control; mlx5: a third group, for\n"
+	"                     descriptors, as mlx5_vdpa has it; there are two address spaces\n"
 	"  --private-cvq      do not offer CTRL_VQ, but serve queue 2 to a client that accepts it\n"
 	"  --mac MAC          its address until a client sets another\n"
 	"  --trace FILE       write every address translation to FILE, as JSON lines\n"
@@ -31,16 +36,32 @@ const char opts_usage[] =
 	"  --timeout S        end by itself after S seconds, with exit code 124\n"
 	"  -v, -q, -h         more, less, this\n";
 
+enum {
+	OPT_NAME = 256, /* above all characters: see culprit() */
+	OPT_PARENT,
+	OPT_SHAPE,
+	OPT_API,
+	OPT_PAIRS,
+	OPT_BACKEND,
+	OPT_PRIVATE_CVQ,
+	OPT_MAC,
+	OPT_TRACE,
+	OPT_BREAK,
+	OPT_TIMEOUT,
+};
+
 static const struct option options[] = {
-	{"name", required_argument, NULL, 'n'},
-	{"api", required_argument, NULL, 'a'},
-	{"queue-pairs", required_argument, NULL, 'p'},
-	{"backend", required_argument, NULL, 'b'},
-	{"private-cvq", no_argument, NULL, 'c'},
-	{"mac", required_argument, NULL, 'm'},
-	{"trace", required_argument, NULL, 't'},
-	{"break", required_argument, NULL, 'k'},
-	{"timeout", required_argument, NULL, 'T'},
+	{"name", required_argument, NULL, OPT_NAME},
+	{"parent", required_argument, NULL, OPT_PARENT},
+	{"shape", required_argument, NULL, OPT_SHAPE},
+	{"api", required_argument, NULL, OPT_API},
+	{"queue-pairs", required_argument, NULL, OPT_PAIRS},
+	{"backend", required_argument, NULL, OPT_BACKEND},
+	{"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
+	{"mac", required_argument, NULL, OPT_MAC},
+	{"trace", required_argument, NULL, OPT_TRACE},
+	{"break", required_argument, NULL, OPT_BREAK},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"verbose", no_argument, NULL, 'v'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -82,40 +103,61 @@ static int add_break(const char *name, uint32_t *set, struct err *e)
 
 	if (id < 0)
 		return bad(e, "--break", name, "there is no such break in this build");
-	if (break_table[id].side != BREAK_IN_DEVICE)
+	if (!(break_table[id].side & BREAK_IN_DEVICE))
 		return bad(e, "--break", name, "it is the VMM's: give it to ringfence run");
 	*set |= 1u << id;
 	return 0;
 }
 
-static int take_value(struct opts *o, int option, const char *arg, struct err *e)
+static int take_parent(struct opts *o, const char *arg, struct err *e)
+{
+	o->sim = !strcmp(arg, "vdpa_sim");
+	return o->sim || !strcmp(arg, "vduse") ? 0 : bad(e, "--parent", arg, "vduse or vdpa_sim");
+}
+
+static int take_shape(struct opts *o, const char *arg, struct err *e)
+{
+	o->net.shape = !strcmp(arg, "mlx5") ? NET_SHAPE_MLX5 : NET_SHAPE_NET;
+	return o->net.shape || !strcmp(arg, "net") ? 0 : bad(e, "--shape", arg, "net or mlx5");
+}
+
+static int take_api(struct opts *o, const char *arg, struct err *e)
 {
 	unsigned api;
 
+	if (!parse_number(arg, 1, &api))
+		return bad(e, "--api", arg, "0 or 1");
+	o->net.api = (int)api;
+	return 0;
+}
+
+static int take_value(struct opts *o, int option, const char *arg, struct err *e)
+{
 	switch (option) {
-	case 'n':
+	case OPT_NAME:
 		o->net.name = arg;
 		return vduse_name_ok(arg) ? 0
 					  : bad(e, "--name", arg, "1 to 63 of A-Z a-z 0-9 . _ -");
-	case 'a':
-		if (!parse_number(arg, 1, &api))
-			return bad(e, "--api", arg, "0 or 1");
-		o->net.api = (int)api;
-		return 0;
-	case 'p':
+	case OPT_PARENT:
+		return take_parent(o, arg, e);
+	case OPT_SHAPE:
+		return take_shape(o, arg, e);
+	case OPT_API:
+		return take_api(o, arg, e);
+	case OPT_PAIRS:
 		return !strcmp(arg, "1") ? 0 : bad(e, "--queue-pairs", arg, "this device has 1");
-	case 'b':
+	case OPT_BACKEND:
 		return !strcmp(arg, "loopback")
 			   ? 0
 			   : bad(e, "--backend", arg, "loopback is all there is");
-	case 'm':
+	case OPT_MAC:
 		return parse_mac(arg, o->net.mac)
 			   ? 0
 			   : bad(e, "--mac", arg, "02:00:00:00:00:01; no multicast");
-	case 't':
+	case OPT_TRACE:
 		o->trace = arg;
 		return 0;
-	case 'k':
+	case OPT_BREAK:
 		return add_break(arg, &o->net.breaks, e);
 	default:
 		return parse_number(arg, TIMEOUT_MAX_S, &o->timeout_s) && o->timeout_s > 0
@@ -126,14 +168,41 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 
 static void take_flag(struct opts *o, int option)
 {
-	o->net.private_cvq |= option == 'c';
+	o->net.private_cvq |= option == OPT_PRIVATE_CVQ;
 	o->verbose |= option == 'v';
 	o->quiet |= option == 'q';
 	o->help |= option == 'h';
 }
 
+/* What getopt_long() stumbled over; @name is for a short one, which others may stand beside. */
+static const char *culprit(char name[3], char **argv)
+{
+	if (optopt <= 0 || optopt >= OPT_NAME)
+		return argv[optind - 1];
+	name[0] = '-';
+	name[1] = (char)optopt;
+	name[2] = '\0';
+	return name;
+}
+
+/* What only our own device has. */
+static int check_sim(const struct opts *o, struct err *e)
+{
+	const struct net_options *n = &o->net;
+	const char *given = n->api >= 0	     ? "--api"
+			    : n->shape	     ? "--shape"
+			    : n->private_cvq ? "--private-cvq"
+			    : n->breaks	     ? "--break"
+					     : NULL;
+
+	if (!o->sim || !given)
+		return 0;
+	return bad(e, given, "--parent vdpa_sim", "the kernel's simulator has no such thing");
+}
+
 int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
 {
+	char name[3];
 	int option, ret = 0;
 
 	*o = (struct opts){.net = {.api = -1, .mac = {0x02, 0x52, 0x46, 0x00, 0x00, 0x01}}};
@@ -141,10 +210,10 @@ int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
 	opterr = 0;
 	while (!ret && (option = getopt_long(argc, argv, ":vqh", options, NULL)) != -1) {
 		if (option == '?')
-			return bad(e, "option", argv[optind - 1],
+			return bad(e, "option", culprit(name, argv),
 				   "unknown: see ringfence device --help");
 		if (option == ':')
-			return bad(e, "option", argv[optind - 1], "it needs a value");
+			return bad(e, "option", culprit(name, argv), "it needs a value");
 		if (optarg)
 			ret = take_value(o, option, optarg, e);
 		else
@@ -154,5 +223,7 @@ int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
 		return ret;
 	if (optind < argc)
 		return bad(e, "argument", argv[optind], "unexpected: see ringfence device --help");
-	return o->net.name ? 0 : bad(e, "--name", "", "it is needed: see ringfence device --help");
+	if (!o->net.name)
+		return bad(e, "--name", "", "it is needed: see ringfence device --help");
+	return check_sim(o, e);
 }

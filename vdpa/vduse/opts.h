@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of `ringfence device`. It must never take a value that is only nearly right. */
+/* The options of `ringfence device`. It must never take a value that is only nearly right, nor one
+ * that the parent asked for would ignore. */
 #ifndef VDUSE_OPTS_H
 #define VDUSE_OPTS_H
 
@@ -7,8 +8,9 @@
 
 struct opts {
 	struct net_options net; /* but for the trace, which is still to be opened */
-	const char *trace;	/* a path, or NULL */
-	unsigned timeout_s;	/* 0: none */
+	bool sim;	    /* vdpa_sim_net in place of VDUSE; of @net the name and the MAC count */
+	const char *trace;  /* a path, or NULL */
+	unsigned timeout_s; /* 0: none */
 	bool verbose, quiet, help;
 };
 

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <linux/vduse.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -97,6 +98,7 @@ static void activate(struct vduse_dev *d, unsigned q, const struct vduse_vq_info
 
 	vring_start(&v->ring, q, info->num, VDUSE_RING_MAX, iova(info->desc_addr),
 		    iova(info->driver_addr), iova(info->device_addr), from);
+	v->ring.indirect = d->features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	v->known = v->active = true;
 	trace_event(d->as.trace, "start",
 		    ",\"q\":%u,\"num\":%u,\"avail\":%u,\"desc\":\"0x%llx\",\"driver\":\"0x%llx\","

@@ -46,7 +46,7 @@ static const char *add_segment(struct vring_chain *c, const struct vring_desc *d
 	struct vring_seg seg = {iova(le64toh(d->addr)), le32toh(d->len)};
 
 	if (flags & VRING_DESC_F_INDIRECT)
-		return "indirect"; /* section 2.7.5.3.1: only if INDIRECT_DESC was negotiated */
+		return "indirect"; /* section 2.7.5.3.1: only if negotiated, and not nested */
 	if (seg.len == 0)
 		return "empty";
 	if (c->readable_len + c->writable_len + seg.len > UINT32_MAX)
@@ -72,22 +72,50 @@ static int refuse_chain(struct vring_chain *c, const char *why)
 	return -EBADMSG;
 }
 
+/* Where descriptors are taken from: the ring's own table, or a chain's one indirect table. */
+struct table {
+	iova_t at;
+	uint32_t num;
+	bool indirect;
+};
+
+/*
+ * Go on in the indirect table that @d refers to (section 2.7.5.3); NULL or why that cannot be. Its
+ * write flag means nothing. That the table is memory of this queue's is seen entry by entry.
+ * UNTRUSTED: driver
+ */
+static const char *enter_table(struct table *t, const struct vring_desc *d)
+{
+	uint32_t len = le32toh(d->len);
+
+	if (le16toh(d->flags) & VRING_DESC_F_NEXT)
+		return "indirect next";
+	if (len == 0 || len % sizeof(*d))
+		return "indirect length";
+	*t = (struct table){iova(le64toh(d->addr)), len / (uint32_t)sizeof(*d), true};
+	return NULL;
+}
+
 static int follow(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
 {
+	struct table table = {v->desc, v->num, false};
 	uint16_t i = c->head;
 
-	for (unsigned n = 0; n < v->num; n++) {
+	/* One more with an indirect table: the descriptor that refers to it is no buffer. */
+	for (unsigned n = 0; n < v->num + (table.indirect ? 1u : 0u); n++) {
 		struct vring_desc d;
-		if (as_read(t, v->index, plus(v->desc, sizeof(d) * i), &d, sizeof(d)))
-			return stop(v, "descriptor table");
+		if (as_read(t, v->index, plus(table.at, sizeof(d) * i), &d, sizeof(d)))
+			return table.indirect ? refuse_chain(c, "indirect table")
+					      : stop(v, "descriptor table");
 		uint16_t flags = le16toh(d.flags);
-		const char *why = add_segment(c, &d, flags);
+		bool enter = v->indirect && !table.indirect && (flags & VRING_DESC_F_INDIRECT);
+		const char *why = enter ? enter_table(&table, &d) : add_segment(c, &d, flags);
 		if (why)
 			return refuse_chain(c, why);
-		if (!(flags & VRING_DESC_F_NEXT))
+		i = enter ? 0 : le16toh(d.next);
+		if (!enter && !(flags & VRING_DESC_F_NEXT))
 			return 1;
-		i = le16toh(d.next);
-		if (i >= v->num)
+		if (i >= table.num)
 			return refuse_chain(c, "next");
 	}
 	return refuse_chain(c, "loop");

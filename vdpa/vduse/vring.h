@@ -23,6 +23,7 @@ struct vring_queue {
 	iova_t desc, avail, used;
 	uint16_t last_avail; /* next available entry to take */
 	uint16_t used_idx;   /* next used entry to write; ours, never read back */
+	bool indirect;	     /* VIRTIO_F_INDIRECT_DESC was negotiated; vring_start() says no */
 	const char *stopped; /* NULL while the ring can be followed */
 };
 

@@ -87,13 +87,15 @@ static void append(struct trace *t, const char *line, size_t len)
 	t->lines++;
 }
 
-static int begin_line(char line[LINE_MAX_LEN], const char *ev)
+static int begin_line(char line[LINE_MAX_LEN], uint64_t when, const char *ev)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return snprintf(line, LINE_MAX_LEN, "{\"t\":%" PRIu64 ",\"ev\":\"%s\"",
-			(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, ev);
+	if (!when) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		when = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	}
+	return snprintf(line, LINE_MAX_LEN, "{\"t\":%" PRIu64 ",\"ev\":\"%s\"", when, ev);
 }
 
 /* Of the line, @len bytes are written; its end is not. One that does not fit is a failure too. */
@@ -108,36 +110,52 @@ static void end_line(struct trace *t, char line[LINE_MAX_LEN], int len)
 		append(t, line, (size_t)len + 2);
 	}
 	if (t->lines == TRACE_LINES_MAX) {
-		len = begin_line(line, "overflow");
+		len = begin_line(line, 0, "overflow");
 		memcpy(line + len, "}\n", 2);
 		append(t, line, (size_t)len + 2);
 	}
 }
 
-void trace_event(struct trace *t, const char *ev, const char *members, ...)
+static void __attribute__((format(printf, 4, 0)))
+add_line(struct trace *t, uint64_t when, const char *ev, const char *members, va_list args)
 {
 	char line[LINE_MAX_LEN];
-	va_list args;
 
 	if (!t)
 		return;
 	pthread_mutex_lock(&t->lock); /* first, so that times rise down the file */
-	int len = begin_line(line, ev);
-	va_start(args, members);
+	int len = begin_line(line, when, ev);
 	len += vsnprintf(line + len, LINE_MAX_LEN - (size_t)len, members, args);
-	va_end(args);
 	end_line(t, line, len);
 	pthread_mutex_unlock(&t->lock);
 }
 
+void trace_event(struct trace *t, const char *ev, const char *members, ...)
+{
+	va_list args;
+
+	va_start(args, members);
+	add_line(t, 0, ev, members, args);
+	va_end(args);
+}
+
+void trace_event_at(struct trace *t, uint64_t when, const char *ev, const char *members, ...)
+{
+	va_list args;
+
+	va_start(args, members);
+	add_line(t, when, ev, members, args);
+	va_end(args);
+}
+
 void trace_translate(struct trace *t, const struct trace_translation *x)
 {
-	trace_event(t, "translate",
-		    ",\"q\":%u,\"group\":%u,\"asid\":%u,\"iova\":\"0x%" PRIx64 "\",\"len\":%" PRIu64
-		    ",\"dir\":\"%s\",\"ino\":%" PRIu64 ",\"ok\":%s%s%s%s",
-		    x->queue, x->group, x->asid, x->iova, x->len, x->write ? "w" : "r",
-		    x->why ? 0 : x->ino, x->why ? "false" : "true", x->why ? ",\"why\":\"" : "",
-		    x->why ? x->why : "", x->why ? "\"" : "");
+	trace_event_at(t, x->t, "translate",
+		       ",\"q\":%u,\"group\":%u,\"asid\":%u,\"iova\":\"0x%" PRIx64
+		       "\",\"len\":%" PRIu64 ",\"dir\":\"%s\",\"ino\":%" PRIu64 ",\"ok\":%s%s%s%s",
+		       x->queue, x->group, x->asid, x->iova, x->len, x->write ? "w" : "r",
+		       x->why ? 0 : x->ino, x->why ? "false" : "true", x->why ? ",\"why\":\"" : "",
+		       x->why ? x->why : "", x->why ? "\"" : "");
 }
 
 void trace_flush(struct trace *t)

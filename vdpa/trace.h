@@ -4,10 +4,10 @@
  * there. It must never drop or shorten a line in silence: a line that could not be kept leaves an
  * "overflow" line or a failed trace behind.
  */
-#ifndef VDUSE_TRACE_H
-#define VDUSE_TRACE_H
+#ifndef VDPA_TRACE_H
+#define VDPA_TRACE_H
 
-#include "../err.h"
+#include "err.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,8 +30,13 @@ int trace_open(struct trace **out, const char *path, struct err *e);
 void trace_event(struct trace *t, const char *ev, const char *members, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** The same of something that happened at @when, by that clock; 0 is now. */
+void trace_event_at(struct trace *t, uint64_t when, const char *ev, const char *members, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /** One address translation, or its refusal (@why is set then, and @ino 0). */
 struct trace_translation {
+	uint64_t t; /* as trace_event_at()'s @when */
 	unsigned queue, group, asid;
 	uint64_t iova, len;
 	bool write; /* by the device */
