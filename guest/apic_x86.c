@@ -29,6 +29,7 @@
 #define IOAPIC_REDIRECT 0x10 /* two registers for each pin */
 
 static volatile uint64_t ticks;
+static volatile unsigned ticks_each = 1; /* of the timer's interrupts */
 static volatile bool device_irq;
 static uint32_t apic_id[CPUS_MAX]; /* where the register has it: in bits 24 to 31 */
 
@@ -51,6 +52,33 @@ uint8_t mmio_read8(uint64_t at)
 void mmio_write32(uint64_t at, uint32_t value)
 {
 	__asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(at) : "memory");
+}
+
+uint64_t mmio_read(uint64_t at, unsigned width)
+{
+	uint64_t v = 0;
+
+	if (width == 1)
+		__asm__ volatile("movzbl (%1), %k0" : "=r"(v) : "r"(at) : "memory");
+	else if (width == 2)
+		__asm__ volatile("movzwl (%1), %k0" : "=r"(v) : "r"(at) : "memory");
+	else if (width == 4)
+		__asm__ volatile("movl (%1), %k0" : "=r"(v) : "r"(at) : "memory");
+	else
+		__asm__ volatile("movq (%1), %0" : "=r"(v) : "r"(at) : "memory");
+	return v;
+}
+
+void mmio_write(uint64_t at, unsigned width, uint64_t value)
+{
+	if (width == 1)
+		__asm__ volatile("movb %b0, (%1)" : : "q"(value), "r"(at) : "memory");
+	else if (width == 2)
+		__asm__ volatile("movw %w0, (%1)" : : "r"(value), "r"(at) : "memory");
+	else if (width == 4)
+		__asm__ volatile("movl %k0, (%1)" : : "r"(value), "r"(at) : "memory");
+	else
+		__asm__ volatile("movq %0, (%1)" : : "r"(value), "r"(at) : "memory");
 }
 
 /* Unmasked, the 8259s would bring the device's line as one of the CPU's exceptions. */
@@ -86,13 +114,19 @@ void arch_irq_init(uint32_t gsi)
 
 	mmio_write32(LAPIC + LAPIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
 	mmio_write32(LAPIC + LAPIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TICK);
-	mmio_write32(LAPIC + LAPIC_TIMER_COUNT, TICK_MS * TIMER_PER_MS);
+	arch_tick_every(TICK_MS);
+}
+
+void arch_tick_every(unsigned ms)
+{
+	ticks_each = ms / TICK_MS;
+	mmio_write32(LAPIC + LAPIC_TIMER_COUNT, ms * TIMER_PER_MS);
 }
 
 void apic_interrupt(uint64_t vector)
 {
 	if (vector == VECTOR_TICK)
-		ticks++;
+		ticks += ticks_each;
 	if (vector == VECTOR_DEVICE)
 		device_irq = true;
 	mmio_write32(LAPIC + LAPIC_EOI, 0);
@@ -101,6 +135,15 @@ void apic_interrupt(uint64_t vector)
 uint64_t arch_ticks(void)
 {
 	return ticks;
+}
+
+uint64_t arch_cycles(void)
+{
+	uint32_t low, high;
+
+	/* What is timed leaves the guest, and so is over when the second reading is made. */
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
 }
 
 bool arch_device_irq(void)
@@ -120,6 +163,11 @@ void arch_sleep(void)
 			 :
 			 :
 			 : "memory");
+}
+
+void arch_pause(void)
+{
+	__asm__ volatile("pause" : : : "memory");
 }
 
 void arch_wake(unsigned cpu)

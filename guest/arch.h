@@ -27,18 +27,28 @@ void arch_irq_init(uint32_t gsi);
 /** Ticks seen so far; it stands still while interrupts are off, so it measures waits and nothing
  * else. */
 uint64_t arch_ticks(void);
+/** A counter that goes on at one rate, alike on all CPUs, whatever they do. */
+uint64_t arch_cycles(void);
+/** Tick every @ms from now on, a multiple of TICK_MS: a guest that waits for long costs its host
+ * the less. */
+void arch_tick_every(unsigned ms);
 /** Halt until an interrupt has been handled; one that is already pending ends it at once. */
 void arch_sleep(void);
 /** Whether the device has interrupted since the last call. */
 bool arch_device_irq(void);
 /** Make CPU @cpu, which has been through arch_cpu_init(), return from arch_sleep(). */
 void arch_wake(unsigned cpu);
+/** A moment's rest in a loop that waits for another CPU. */
+void arch_pause(void);
 /** Never run this CPU again. */
 _Noreturn void arch_halt(void);
 
 uint32_t mmio_read32(uint64_t at);
 uint8_t mmio_read8(uint64_t at);
 void mmio_write32(uint64_t at, uint32_t value);
+/** The same in one access of @width bytes: 1, 2, 4 or 8. */
+uint64_t mmio_read(uint64_t at, unsigned width);
+void mmio_write(uint64_t at, unsigned width, uint64_t value);
 
 /**
  * One access to memory that may not be there: false if it took a CPU exception. What is read comes

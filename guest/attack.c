@@ -19,8 +19,12 @@ void run_step(struct run *r, const char *name, bool ok)
 void run_command(struct run *r)
 {
 	const uint8_t on = 1;
+	struct net *n = &r->net;
 
-	net_command(&r->net, NET_CTRL_RX, NET_CTRL_RX_PROMISC, &on, sizeof(on));
+	if (r->machine.ctrl_classes >> NET_CTRL_RX & 1)
+		net_command(n, NET_CTRL_RX, NET_CTRL_RX_PROMISC, &on, sizeof(on));
+	else
+		net_command(n, NET_CTRL_MAC, NET_CTRL_MAC_ADDR_SET, n->mac, sizeof(n->mac));
 }
 
 void attempt_start(struct run *r, const struct net_aim *aim, bool rx_buffers)
@@ -37,7 +41,8 @@ void attempt_start(struct run *r, const struct net_aim *aim, bool rx_buffers)
 	run_command(r);
 }
 
-void attempt_begin(struct run *r, uint32_t queue, uint64_t address, uint64_t length)
+void attempt_begin_as(struct run *r, enum attempt_shape shape, uint32_t queue, uint64_t address,
+		      uint64_t length)
 {
 	r->mark = (struct report_mark){
 	    .attack = r->machine.attack,
@@ -45,13 +50,25 @@ void attempt_begin(struct run *r, uint32_t queue, uint64_t address, uint64_t len
 	    .queue = queue,
 	    .address = address,
 	    .length = length,
+	    .shape = shape,
 	};
 	report_mark(REPORT_BEGIN, &r->mark);
 }
 
-void attempt_end(struct run *r, enum attempt_outcome outcome, uint64_t touched)
+void attempt_begin(struct run *r, uint32_t queue, uint64_t address, uint64_t length)
+{
+	attempt_begin_as(r, SHAPE_PLAIN, queue, address, length);
+}
+
+void attempt_end_with(struct run *r, enum attempt_outcome outcome, uint64_t touched, uint32_t hits)
 {
 	r->mark.outcome = outcome;
 	r->mark.touched = touched;
+	r->mark.hits = hits;
 	report_mark(REPORT_END, &r->mark);
+}
+
+void attempt_end(struct run *r, enum attempt_outcome outcome, uint64_t touched)
+{
+	attempt_end_with(r, outcome, touched, 0);
 }

@@ -35,26 +35,34 @@ unsigned cpus_wait(unsigned count, unsigned ms)
 	return n;
 }
 
-bool cpus_run(unsigned cpu, void (*work)(unsigned cpu, void *arg), void *arg, unsigned ms)
+void cpus_start(unsigned cpu, void (*work)(unsigned cpu, void *arg), void *arg)
 {
-	uint64_t deadline = deadline_in(ms);
-	unsigned number;
-
-	if (cpu == 0) {
-		work(0, arg);
-		return true;
-	}
 	job.work = work;
 	job.arg = arg;
-	number = state[cpu].job + 1;
-	__atomic_store_n(&state[cpu].job, number, __ATOMIC_RELEASE);
+	__atomic_store_n(&state[cpu].job, state[cpu].job + 1, __ATOMIC_RELEASE);
 	arch_wake(cpu);
-	while (__atomic_load_n(&state[cpu].done, __ATOMIC_ACQUIRE) != number) {
+}
+
+bool cpus_join(unsigned cpu, unsigned ms)
+{
+	uint64_t deadline = deadline_in(ms);
+
+	while (__atomic_load_n(&state[cpu].done, __ATOMIC_ACQUIRE) != state[cpu].job) {
 		if (deadline_passed(deadline))
 			return false;
 		arch_sleep();
 	}
 	return true;
+}
+
+bool cpus_run(unsigned cpu, void (*work)(unsigned cpu, void *arg), void *arg, unsigned ms)
+{
+	if (cpu == 0) {
+		work(0, arg);
+		return true;
+	}
+	cpus_start(cpu, work, arg);
+	return cpus_join(cpu, ms);
 }
 
 void cpus_serve(unsigned cpu)

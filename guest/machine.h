@@ -23,6 +23,7 @@ struct machine {
 	uint64_t arena, arena_size, arena_readable;
 	uint64_t magic_inverted;
 	uint64_t scan_stride;
+	uint32_t ctrl_classes;
 };
 
 /**
@@ -30,6 +31,12 @@ struct machine {
  * whenever there is a report device to say it to.
  */
 const char *machine_read(struct machine *m, uint64_t fdt);
+
+/** Whether the run may take as long as it needs (--full): the scan's smallest step says so. */
+static inline _Bool machine_wants_all(const struct machine *m)
+{
+	return m->scan_stride == PAGE;
+}
 
 /** Whether the page at @gpa is RAM. */
 static inline _Bool machine_has_ram(const struct machine *m, uint64_t gpa)

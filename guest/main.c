@@ -32,6 +32,39 @@ static void attack(struct run *r)
 	case ATTACK_WRITABLE:
 		attack_buffer(r);
 		return;
+	case ATTACK_INDIRECT:
+		attack_indirect(r);
+		return;
+	case ATTACK_STRADDLE:
+		attack_straddle(r);
+		return;
+	case ATTACK_SWEEP:
+		attack_sweep(r);
+		return;
+	case ATTACK_TOCTOU:
+		attack_toctou(r);
+		return;
+	case ATTACK_RESET:
+		attack_reset(r);
+		return;
+	case ATTACK_SWAP:
+		attack_swap(r);
+		return;
+	case ATTACK_RENEGOTIATE:
+		attack_renegotiate(r);
+		return;
+	case ATTACK_NOTIFY:
+		attack_notify(r);
+		return;
+	case ATTACK_FLOOD:
+		attack_flood(r);
+		return;
+	case ATTACK_CONFIG:
+		attack_config(r);
+		return;
+	case ATTACK_CONTAIN:
+		attack_contain(r);
+		return;
 	default:
 		run_step(r, "attack known", false);
 	}

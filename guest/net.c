@@ -12,12 +12,6 @@
 #include <string.h>
 
 #define DEVICE_NET 1
-#define F_MAC (1ULL << 5)
-#define F_STATUS (1ULL << 16)
-#define F_CTRL_VQ (1ULL << 17)
-#define F_CTRL_RX (1ULL << 18)
-#define F_CTRL_MAC_ADDR (1ULL << 23)
-#define FEATURES (VIRTIO_F_VERSION_1 | F_MAC | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_MAC_ADDR)
 
 #define RX_BUFFERS NET_OWN_DESCS
 #define RX_BUFFER 2048u
@@ -41,38 +35,60 @@ bool net_find(struct net *n, uint64_t base)
 	return virtio_find(&n->dev, base, DEVICE_NET);
 }
 
-/* Section 5.1.5 step 4: the address to use, in the configuration; it does not change. */
+/* Section 5.1.5 step 4: the address to use, as the configuration has it at first. */
 static void read_mac(struct net *n)
 {
-	if (!(n->dev.features & F_MAC) || n->mac[0])
+	if (!(n->dev.features & NET_F_MAC) || n->mac[0])
 		return;
 	for (uint32_t i = 0; i < sizeof(n->mac); i++)
 		n->mac[i] = virtio_config8(&n->dev, i);
 }
 
-bool net_setup(struct net *n, const struct net_aim *aim)
+bool net_negotiate(struct net *n, uint64_t wanted)
 {
-	uint32_t queues;
-
 	n->live = false;
 	n->cvq_dead = true;
-	if (!virtio_reset(&n->dev) || !virtio_negotiate(&n->dev, FEATURES))
+	if (!virtio_reset(&n->dev) || !virtio_negotiate(&n->dev, wanted))
 		return false;
 	read_mac(n);
-	n->cvq_dead = !(n->dev.features & F_CTRL_VQ);
-	queues = n->cvq_dead ? NET_CVQ : NET_QUEUES;
-	for (uint32_t i = 0; i < queues; i++) {
+	n->cvq_dead = !(n->dev.features & NET_F_CTRL_VQ);
+	return true;
+}
+
+static uint32_t queues(const struct net *n)
+{
+	return n->dev.features & NET_F_CTRL_VQ ? NET_QUEUES : NET_CVQ;
+}
+
+bool net_lay_out(struct net *n)
+{
+	for (uint32_t i = 0; i < queues(n); i++) {
 		uint32_t max = virtio_queue_select(&n->dev, i);
 
 		if (max < 2 * NET_OWN_DESCS)
 			return false;
 		virtq_init(&n->q[i], (uint16_t)(max < VIRTQ_MAX ? max : VIRTQ_MAX),
 			   &memory.ring[i]);
-		if (aim && aim->queue == i)
-			virtq_aim(&n->q[i], aim->part, aim->iova, aim->ram);
+	}
+	return true;
+}
+
+void net_enable(struct net *n)
+{
+	for (uint32_t i = 0; i < queues(n); i++) {
+		virtio_write(&n->dev, VREG_QUEUE_SEL, i);
 		virtio_queue_enable(&n->dev, &n->q[i]);
 	}
 	n->live = true;
+}
+
+bool net_setup(struct net *n, const struct net_aim *aim)
+{
+	if (!net_negotiate(n, NET_FEATURES) || !net_lay_out(n))
+		return false;
+	if (aim)
+		virtq_aim(&n->q[aim->queue], aim->part, aim->iova, aim->ram);
+	net_enable(n);
 	return true;
 }
 
@@ -192,6 +208,15 @@ static void lose_patience(struct net *n)
 		n->cvq_patience = CVQ_PATIENCE_MIN_MS;
 }
 
+bool net_await_command(struct net *n)
+{
+	if (net_wait(n, NET_CVQ, deadline_in(n->cvq_patience)))
+		return true;
+	n->cvq_dead = true;
+	lose_patience(n);
+	return false;
+}
+
 int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uint32_t len)
 {
 	struct virtq *q = &n->q[NET_CVQ];
@@ -214,11 +239,8 @@ int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uin
 	virtq_submit(q, q->avail_idx % 2 ? NET_OWN_DESCS / 2 : 0, chain, count);
 	virtio_notify(&n->dev, NET_CVQ);
 
-	if (!net_wait(n, NET_CVQ, deadline_in(n->cvq_patience)) || !virtq_pop(q, &head, &len)) {
-		n->cvq_dead = true;
-		lose_patience(n);
+	if (!net_await_command(n) || !virtq_pop(q, &head, &len))
 		return NET_NO_ANSWER;
-	}
 	ack = __atomic_load_n(&memory.ctrl_ack, __ATOMIC_RELAXED);
 	if (ack == NET_OK)
 		n->cvq_patience = CVQ_PATIENCE_MS;

@@ -10,6 +10,18 @@
 
 enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES }; /* section 5.1.2, one queue pair */
 
+/* Feature bits, section 5.1.3. */
+#define NET_F_MAC (1ULL << 5)
+#define NET_F_STATUS (1ULL << 16)
+#define NET_F_CTRL_VQ (1ULL << 17)
+#define NET_F_CTRL_RX (1ULL << 18)
+#define NET_F_MQ (1ULL << 22)
+#define NET_F_CTRL_MAC_ADDR (1ULL << 23)
+/* What the driver wants of them. */
+#define NET_FEATURES                                                                               \
+	(VIRTIO_F_VERSION_1 | NET_F_MAC | NET_F_STATUS | NET_F_CTRL_VQ | NET_F_CTRL_RX |           \
+	 NET_F_CTRL_MAC_ADDR)
+
 #define NET_HEADER 12	 /* struct virtio_net_hdr, section 5.1.6 */
 #define NET_FRAME_MIN 14 /* an Ethernet header */
 #define NET_FRAME_MAX 1514
@@ -48,6 +60,11 @@ struct net {
 /** Look for the device whose registers are at @base. */
 bool net_find(struct net *n, uint64_t base);
 
+/** The steps of net_setup(), between which an attack may do as it likes: reset and negotiate; lay
+ * out empty rings; tell the device of them. */
+bool net_negotiate(struct net *n, uint64_t wanted);
+bool net_lay_out(struct net *n);
+void net_enable(struct net *n);
 /** Reset and set up again, up to DRIVER_OK; @aim may be NULL. No RX buffers are posted. */
 bool net_setup(struct net *n, const struct net_aim *aim);
 /** Post all RX buffers. */
@@ -79,6 +96,9 @@ void net_rx_return(struct net *n, const struct net_frame *f);
 
 /** A control command: its ack byte, or NET_NO_ANSWER. */
 int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uint32_t len);
+/** Wait until the CVQ has something to take back, with what is left of the patience with it; if it
+ * has not, it is dead. */
+bool net_await_command(struct net *n);
 /** Wait until @queue has something to take back. */
 bool net_wait(struct net *n, enum net_queue queue, uint64_t deadline);
 

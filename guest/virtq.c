@@ -49,6 +49,14 @@ void virtq_aim(struct virtq *q, enum virtq_part part, uint64_t iova, bool ram)
 		q->used = there;
 }
 
+void virtq_offer(struct virtq *q, uint16_t head)
+{
+	q->avail->ring[q->avail_idx % q->num] = head;
+	q->avail_idx++;
+	/* Section 2.7.13.3: the chain is visible before the index that offers it. */
+	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
+}
+
 void virtq_submit(struct virtq *q, uint16_t head, const struct virtq_buf *buf, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -62,10 +70,7 @@ void virtq_submit(struct virtq *q, uint16_t head, const struct virtq_buf *buf, u
 		    .next = last ? 0 : (uint16_t)(head + i + 1),
 		};
 	}
-	q->avail->ring[q->avail_idx % q->num] = head;
-	q->avail_idx++;
-	/* Section 2.7.13.3: the chain is visible before the index that offers it. */
-	__atomic_store_n(&q->avail->idx, q->avail_idx, __ATOMIC_RELEASE);
+	virtq_offer(q, head);
 }
 
 bool virtq_has_used(const struct virtq *q)

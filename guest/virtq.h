@@ -14,6 +14,7 @@
 
 #define VIRTQ_DESC_NEXT 1u
 #define VIRTQ_DESC_WRITE 2u
+#define VIRTQ_DESC_INDIRECT 4u
 
 struct virtq_desc {
 	uint64_t addr;
@@ -77,6 +78,8 @@ void virtq_aim(struct virtq *q, enum virtq_part part, uint64_t iova, bool ram);
 /** How many bytes @part has. */
 uint32_t virtq_part_size(const struct virtq *q, enum virtq_part part);
 
+/** Make what begins at descriptor @head available, whatever it is. The caller notifies. */
+void virtq_offer(struct virtq *q, uint16_t head);
 /** Make a chain of @count buffers available, in the descriptors from @head on. The caller notifies.
  */
 void virtq_submit(struct virtq *q, uint16_t head, const struct virtq_buf *buf, unsigned count);

@@ -35,6 +35,10 @@
 	X(CHAIN_LOOP, "chain-loop", "a chain of more descriptors than the ring has")               \
 	X(CHAIN_MAX, "chain-max", "a chain of more descriptors than are held")                     \
 	X(CHAIN_INDIRECT, "chain-indirect", "an indirect table, which was not negotiated")         \
+	X(INDIRECT_NESTED, "indirect-nested", "an indirect table in an indirect table")            \
+	X(INDIRECT_NEXT, "indirect-next", "an indirect table with a next descriptor")              \
+	X(INDIRECT_LEN, "indirect-len", "an indirect table of a part of a descriptor")             \
+	X(INDIRECT_RAM, "indirect-ram", "an indirect table outside guest RAM")                     \
 	X(CHAIN_RAM, "chain-ram", "a buffer outside guest RAM")                                    \
 	X(CHAIN_ORDER, "chain-order", "a readable buffer after a writable one")                    \
 	X(QUEUE_READ_FIT, "queue-read-fit", "readable bytes beyond the private copy")              \
@@ -47,6 +51,7 @@
 	X(MMIO_CONFIG_WIDTH, "mmio-config-width", "a config read of an odd width")                 \
 	X(MMIO_CONFIG_START, "mmio-config-start", "a config read past its end")                    \
 	X(MMIO_CONFIG_END, "mmio-config-end", "a config read that leaves it")                      \
+	X(MMIO_GENERATION, "mmio-generation", "a config read that a change came into")             \
 	X(MMIO_QUEUE_SEL, "mmio-queue-sel", "a queue that does not exist")                         \
 	X(MMIO_WORD_SEL, "mmio-word-sel", "a word of the driver's features that does not exist")   \
 	X(MMIO_FEATURES_EARLY, "mmio-features-early", "features before DRIVER")                    \

@@ -58,15 +58,49 @@ static int add_segment(struct queue_chain *c, const struct gmem *m, const struct
 	return 0;
 }
 
+/* Where descriptors are taken from: the ring's own table, or the one indirect table of a chain. */
+struct table {
+	gpa_t at;
+	uint32_t num;
+	bool indirect;
+};
+
+/*
+ * Go on in the indirect table that @d refers to (section 2.7.5.3). Its write flag means nothing.
+ * UNTRUSTED: guest
+ */
+static int enter_table(struct table *t, const struct gmem *m, const struct vring_desc *d)
+{
+	gpa_t at = gpa(le64toh(d->addr));
+	uint32_t len = le32toh(d->len);
+
+	if (CHECK(INDIRECT_NESTED, t->indirect) ||
+	    CHECK(INDIRECT_NEXT, le16toh(d->flags) & VRING_DESC_F_NEXT) ||
+	    CHECK(INDIRECT_LEN, len % sizeof(*d)) ||
+	    CHECK(INDIRECT_RAM, !gmem_contains(m, at, len)))
+		return -EBADMSG;
+	*t = (struct table){at, len / (uint32_t)sizeof(*d), true};
+	return 0;
+}
+
 static int follow(const struct queue *q, const struct gmem *m, struct queue_chain *c)
 {
+	struct table t = {q->desc, q->num, false};
 	uint16_t i = c->head;
 
-	for (unsigned n = 0; !CHECK(CHAIN_LOOP, n == q->num); n++) {
+	/* One more with an indirect table: the descriptor that refers to it is no buffer. */
+	for (unsigned n = 0; !CHECK(CHAIN_LOOP, n == q->num + (t.indirect ? 1u : 0u)); n++) {
 		struct vring_desc d;
-		if (CHECK(CHAIN_NEXT, i >= q->num) ||
-		    gmem_read(m, gpa(q->desc.v + sizeof(d) * i), &d, sizeof(d)) ||
-		    add_segment(c, m, &d))
+		if (CHECK(CHAIN_NEXT, i >= t.num) ||
+		    gmem_read(m, gpa(t.at.v + sizeof(d) * i), &d, sizeof(d)))
+			return -EBADMSG;
+		if (q->indirect && (le16toh(d.flags) & VRING_DESC_F_INDIRECT)) {
+			if (enter_table(&t, m, &d))
+				return -EBADMSG;
+			i = 0;
+			continue;
+		}
+		if (add_segment(c, m, &d))
 			return -EBADMSG;
 		if (!(le16toh(d.flags) & VRING_DESC_F_NEXT))
 			return 1;

@@ -22,6 +22,7 @@ struct queue {
 	gpa_t desc, avail, used;
 	uint16_t last_avail; /* next available entry to take */
 	uint16_t used_idx;   /* next used entry to write; ours, never read back */
+	bool indirect; /* VIRTIO_F_INDIRECT_DESC was negotiated; queue_init() leaves it false */
 };
 
 struct queue_seg {
@@ -50,8 +51,8 @@ int queue_init(struct queue *q, const struct gmem *m, uint32_t num, gpa_t desc, 
  * Take the next available chain. 1: @c holds it; 0: none there; -EPROTO: the available index is
  * more than a ring's length ahead, or a head is out of range: the ring cannot be trusted any more;
  * -EFAULT cannot happen after queue_init(). -EBADMSG: this chain is malformed (loop, too long,
- * writable before readable, indirect, outside RAM): @c->head is valid and must still be pushed,
- * with length 0.
+ * writable before readable, outside RAM, an indirect table that is not negotiated or malformed
+ * itself): @c->head is valid and must still be pushed, with length 0.
  */
 int queue_pop(struct queue *q, const struct gmem *m, struct queue_chain *c)
     __attribute__((warn_unused_result));

@@ -23,6 +23,7 @@ static const struct fdt_config config = {
     .arena_readable = 0x4000,
     .canary_magic = MAGIC,
     .scan_stride = 0xfedcba9800001000,
+    .ctrl_classes = 0x80000003,
 };
 
 static uint8_t *fdt;
@@ -168,11 +169,13 @@ static void the_attacker_is_told_what_abi_h_says(void **state)
 	is_u64(node, "arena-readable", config.arena_readable);
 	is_u64(node, "canary-magic-inverted", ~MAGIC);
 	is_u64(node, "scan-stride", config.scan_stride);
+	is_u32(node, "ctrl-classes", config.ctrl_classes);
 	assert_string_equal(ATTACK_PROP_ID, "attack");
 	assert_string_equal(ATTACK_PROP_ARENA, "arena");
 	assert_string_equal(ATTACK_PROP_READABLE, "arena-readable");
 	assert_string_equal(ATTACK_PROP_MAGIC, "canary-magic-inverted");
 	assert_string_equal(ATTACK_PROP_SCAN, "scan-stride");
+	assert_string_equal(ATTACK_PROP_CTRL, "ctrl-classes");
 }
 
 /* Else the canary scan of RAM would find the tree, and report it. */

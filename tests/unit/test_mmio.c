@@ -199,6 +199,23 @@ static void failure_is_told_until_reset(void **state)
 	assert_int_equal(rd(0x070), 0);
 }
 
+/* A driver that reads around a change can tell (section 4.2.2). */
+static void a_change_of_the_config_space_shows(void **state)
+{
+	static const uint8_t bytes[] = {3, 9, 9};
+	uint32_t generation = rd(0x0fc);
+
+	(void)state;
+	mmio_set_config(&m, 2, bytes, 3);
+	assert_int_equal(mmio_read(&m, 0x100, 8), 0x0807060909030201);
+	assert_int_not_equal(rd(0x0fc), generation);
+	generation = rd(0x0fc);
+	mmio_set_config(&m, 2, bytes, 3); /* no change */
+	mmio_set_config(&m, 0, bytes, 0);
+	assert_int_equal(rd(0x0fc), generation);
+	assert_int_equal(rd(0x060), 1); /* and no interrupt: it was the driver's own wish */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +227,7 @@ int main(void)
 	    cmocka_unit_test_setup(every_status_value_in_every_state, setup),
 	    cmocka_unit_test_setup(odd_accesses_do_nothing, setup),
 	    cmocka_unit_test_setup(failure_is_told_until_reset, setup),
+	    cmocka_unit_test_setup(a_change_of_the_config_space_shows, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,89 @@ static void a_chain_may_not_be_longer_than_we_hold(void **state)
 	assert_int_equal(queue_pop(&q, &r.mem, &c), -EBADMSG);
 }
 
+#define TABLE 0x8000u /* where an indirect table lies */
+
+static void entry(unsigned i, uint64_t addr, uint32_t len, unsigned flags, unsigned next)
+{
+	struct vring_desc d = {addr, len, (uint16_t)flags, (uint16_t)next};
+
+	memcpy(r.ram + TABLE + sizeof(d) * i, &d, sizeof(d));
+}
+
+/* A table of a readable and a writable buffer, behind one more readable one in the ring's own. */
+static void offer_table(uint32_t len, unsigned flags)
+{
+	q.indirect = true;
+	entry(0, 0x4100, 6, VRING_DESC_F_NEXT, 2);
+	entry(2, 0x5000, 1, VRING_DESC_F_WRITE, 9);
+	ring_set(&r, 4, 0x4000, 2, VRING_DESC_F_NEXT, 6);
+	ring_set(&r, 6, TABLE, len, VRING_DESC_F_INDIRECT | flags, 1);
+}
+
+static void an_indirect_table_is_followed_if_negotiated(void **state)
+{
+	(void)state;
+	for (unsigned flags = 0; flags <= VRING_DESC_F_WRITE; flags += VRING_DESC_F_WRITE) {
+		offer_table(48, flags); /* its write flag is to be ignored */
+		ring_offer(&r, 4);
+		assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
+		assert_true(c.head == 4 && c.readable == 2 && c.writable == 1);
+		assert_true(c.readable_len == 8 && c.writable_len == 1);
+		assert_int_equal(c.seg[1].addr.v, 0x4100);
+		assert_int_equal(c.seg[2].addr.v, 0x5000);
+	}
+	q.indirect = false;
+	bad_chain(4);
+	assert_int_equal(
+	    queue_init(&q, &r.mem, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
+	assert_false(q.indirect);
+}
+
+static void malformed_tables_are_refused_whole(void **state)
+{
+	static const uint32_t len[] = {0, 1, 8, 15, 17, 32, 47, 0xfffffff0, 0xffffffff};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
+		offer_table(len[i], 0); /* of two entries, next leads out of it */
+		bad_chain(4);
+	}
+	offer_table(48, VRING_DESC_F_NEXT);
+	bad_chain(4);
+	offer_table(48, 0);
+	entry(2, TABLE, 48, VRING_DESC_F_INDIRECT, 0); /* nested */
+	bad_chain(4);
+	offer_table(48, 0);
+	entry(2, 0x5000, 1, VRING_DESC_F_NEXT, 0); /* a loop */
+	bad_chain(4);
+	offer_table(48, 0);
+	entry(2, RING_RAM, 1, VRING_DESC_F_WRITE, 0);
+	bad_chain(4);
+	offer_table(48, 0);
+	ring_desc(&r, 6)->addr = RING_RAM - 32; /* half of it is no RAM, unused though that is */
+	bad_chain(4);
+	ring_desc(&r, 6)->addr = 0xfffffffffffffff0u;
+	bad_chain(4);
+	offer_table(48, 0); /* and a good one still works */
+	ring_offer(&r, 4);
+	assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
+}
+
+static void a_table_makes_no_chain_longer_than_the_ring(void **state)
+{
+	(void)state;
+	offer_table(16 * (RING_NUM + 1), 0);
+	for (unsigned i = 0; i <= RING_NUM; i++)
+		entry(i, 0x4000, 1, i == RING_NUM - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
+	ring_offer(&r, 6);
+	assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
+	assert_int_equal(c.readable, RING_NUM);
+	bad_chain(4); /* with the one before it, it is too long */
+	entry(RING_NUM - 1, 0x4000, 1, VRING_DESC_F_NEXT, RING_NUM);
+	entry(RING_NUM, 0x4000, 1, 0, 0);
+	bad_chain(6);
+}
+
 static void an_untrustworthy_ring_is_reported(void **state)
 {
 	(void)state;
@@ -210,6 +293,9 @@ int main(void)
 	    cmocka_unit_test_setup(malformed_chains_are_refused_whole, setup),
 	    cmocka_unit_test_setup(a_chain_may_be_as_long_as_the_ring, setup),
 	    cmocka_unit_test_setup(a_chain_may_not_be_longer_than_we_hold, setup),
+	    cmocka_unit_test_setup(an_indirect_table_is_followed_if_negotiated, setup),
+	    cmocka_unit_test_setup(malformed_tables_are_refused_whole, setup),
+	    cmocka_unit_test_setup(a_table_makes_no_chain_longer_than_the_ring, setup),
 	    cmocka_unit_test_setup(an_untrustworthy_ring_is_reported, setup),
 	    cmocka_unit_test_setup(every_available_index_is_survived, setup),
 	    cmocka_unit_test_setup(indices_wrap, setup),

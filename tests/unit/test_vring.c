@@ -180,6 +180,90 @@ static void malformed_chains_are_refused_whole(void **state)
 	bad_chain(0, "order");
 }
 
+#define TABLE 0x8000u /* where an indirect table lies, from BASE on */
+
+static void entry(unsigned i, uint64_t addr, uint32_t len, unsigned flags, unsigned next)
+{
+	struct vring_desc d = {addr, len, (uint16_t)flags, (uint16_t)next};
+
+	memcpy(r.ram + TABLE + sizeof(d) * i, &d, sizeof(d));
+}
+
+/* A table of a readable and a writable buffer, behind one more readable one in the ring's own. */
+static void set_table(uint32_t len, unsigned flags)
+{
+	v.indirect = true;
+	entry(0, BASE + 0x4100, 6, VRING_DESC_F_NEXT, 2);
+	entry(2, BASE + 0x5000, 1, VRING_DESC_F_WRITE, 9);
+	ring_set(&r, 4, BASE + 0x4000, 2, VRING_DESC_F_NEXT, 6);
+	ring_set(&r, 6, BASE + TABLE, len, VRING_DESC_F_INDIRECT | flags, 1);
+}
+
+static void an_indirect_table_is_followed_if_negotiated(void **state)
+{
+	(void)state;
+	for (unsigned flags = 0; flags <= VRING_DESC_F_WRITE; flags += VRING_DESC_F_WRITE) {
+		set_table(48, flags); /* its write flag is to be ignored */
+		ring_offer(&r, 4);
+		assert_int_equal(pop(), 1);
+		assert_true(c.head == 4 && c.readable == 2 && c.writable == 1);
+		assert_true(c.readable_len == 8 && c.writable_len == 1);
+		assert_int_equal(c.seg[1].at.v, BASE + 0x4100);
+	}
+	v.indirect = false;
+	bad_chain(4, "indirect");
+	v.indirect = true;
+	start(RING_NUM, 0);
+	assert_false(v.indirect);
+}
+
+static void malformed_tables_are_refused_whole(void **state)
+{
+	static const uint32_t len[] = {0, 1, 8, 15, 17, 47, 0xffffffff};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
+		set_table(len[i], 0);
+		bad_chain(4, "indirect length");
+	}
+	set_table(32, 0);
+	bad_chain(4, "next");
+	set_table(48, VRING_DESC_F_NEXT);
+	bad_chain(4, "indirect next");
+	set_table(48, 0);
+	entry(2, BASE + TABLE, 48, VRING_DESC_F_INDIRECT, 0);
+	bad_chain(4, "indirect");
+	set_table(48, 0);
+	entry(2, BASE + 0x5000, 1, VRING_DESC_F_NEXT, 0);
+	bad_chain(4, "loop");
+	set_table(48, 0);
+	ring_desc(&r, 6)->addr = OTHER; /* another ASID's */
+	bad_chain(4, "indirect table");
+	ring_desc(&r, 6)->addr = BASE + RING_RAM - 16; /* it goes on where nothing is mapped */
+	memcpy(r.ram + RING_RAM - 16, r.ram + TABLE, 16);
+	bad_chain(4, "indirect table");
+	ring_desc(&r, 6)->addr = ~0ull - 15;
+	bad_chain(4, "indirect table");
+	set_table(48, 0); /* and a good one still works */
+	ring_offer(&r, 4);
+	assert_int_equal(pop(), 1);
+}
+
+static void a_table_makes_no_chain_longer_than_the_ring(void **state)
+{
+	(void)state;
+	set_table(16 * (RING_NUM + 1), 0);
+	for (unsigned i = 0; i <= RING_NUM; i++)
+		entry(i, BASE, 1, i == RING_NUM - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
+	ring_offer(&r, 6);
+	assert_int_equal(pop(), 1);
+	assert_int_equal(c.readable, RING_NUM);
+	bad_chain(4, "loop"); /* with the one before it, it is too long */
+	entry(RING_NUM - 1, BASE, 1, VRING_DESC_F_NEXT, RING_NUM);
+	entry(RING_NUM, BASE, 1, 0, 0);
+	bad_chain(6, "loop");
+}
+
 static void no_chain_is_longer_than_a_length_can_tell(void **state)
 {
 	(void)state;
@@ -397,6 +481,9 @@ int main(void)
 	    TEST(parts_are_aligned),
 	    TEST(a_chain_comes_out_as_it_was),
 	    TEST(malformed_chains_are_refused_whole),
+	    TEST(an_indirect_table_is_followed_if_negotiated),
+	    TEST(malformed_tables_are_refused_whole),
+	    TEST(a_table_makes_no_chain_longer_than_the_ring),
 	    TEST(no_chain_is_longer_than_a_length_can_tell),
 	    TEST(a_chain_may_be_as_long_as_the_largest_ring),
 	    TEST(buffers_are_in_the_queues_own_space),

@@ -43,6 +43,7 @@ struct model_ring {
 	uint64_t desc, avail, used;
 	uint16_t taken; /* available entries taken so far */
 	uint16_t given; /* used entries written so far */
+	bool indirect;	/* INDIRECT_DESC was negotiated */
 };
 
 struct model_buffer {
@@ -158,6 +159,8 @@ uint64_t model_mmio_read(const struct model_mmio *m, uint64_t offset, unsigned w
 /** @queue: which queue is notified. */
 enum model_act model_mmio_write(struct model_mmio *m, uint64_t offset, unsigned width,
 				uint64_t value, unsigned *queue);
+/** The device changes its config space (section 4.2.2, ConfigGeneration). */
+void model_mmio_set_config(struct model_mmio *m, unsigned offset, const void *bytes, unsigned len);
 /** The device has failed (section 2.1.2). */
 void model_mmio_failed(struct model_mmio *m);
 

@@ -36,6 +36,32 @@ bool model_ring_valid(const struct model_ram *r, uint64_t num, uint64_t desc, ui
 	       model_in_ram(r, used, 6 + 8 * num);
 }
 
+/* A walk through descriptors, of which no chain has more than the ring. */
+struct steps {
+	const uint8_t **out;
+	unsigned n, most;
+};
+
+/* The descriptors of an indirect table in order, behind those that led to it; 0 if the table or the
+ * chain in it is none (section 2.7.5.3.1). */
+static unsigned walk_indirect(const struct model_ram *r, struct steps *s, const uint8_t *d)
+{
+	uint64_t from = little(d, 8), len = little(d + 8, 4);
+
+	if ((d[12] & NEXT) || len == 0 || (len & 15) || !model_in_ram(r, from, len))
+		return 0;
+	/* A chain that comes back to one of its own never ends, so it is too long. */
+	for (uint64_t at = 0; at < len / 16 && s->n < s->most;) {
+		const uint8_t *e = model_byte(r, from + 16 * at);
+
+		s->out[s->n++] = e;
+		if (!(e[12] & NEXT) || (e[12] & INDIRECT))
+			return s->n;
+		at = little(e + 14, 2);
+	}
+	return 0;
+}
+
 /* The descriptors of a chain in order; 0 if it leaves the table or comes back to one
  * (section 2.7.5.2). */
 static unsigned walk(const struct model_ram *r, const struct model_ring *q, uint32_t head,
@@ -43,7 +69,7 @@ static unsigned walk(const struct model_ram *r, const struct model_ring *q, uint
 {
 	bool seen[MODEL_RING_MAX];
 	const uint8_t *table = model_byte(r, q->desc);
-	unsigned n = 0;
+	struct steps s = {out, 0, q->num};
 
 	for (uint32_t i = 0; i < q->num; i++)
 		seen[i] = false;
@@ -52,9 +78,11 @@ static unsigned walk(const struct model_ram *r, const struct model_ring *q, uint
 			return 0;
 		seen[at] = true;
 		const uint8_t *d = table + (size_t)at * 16;
-		out[n++] = d;
+		if (q->indirect && (d[12] & INDIRECT))
+			return walk_indirect(r, &s, d);
+		out[s.n++] = d;
 		if (!(d[12] & NEXT))
-			return n;
+			return s.n;
 		at = (uint32_t)little(d + 14, 2);
 	}
 }
@@ -73,7 +101,7 @@ bool model_chain(const struct model_ram *r, const struct model_ring *q, uint32_t
 		struct model_buffer b = {little(d[i], 8), (uint32_t)little(d[i] + 8, 4)};
 		bool write = d[i][12] & WRITE;
 
-		/* Section 2.7.5.3.1: INDIRECT only if negotiated, and it is not offered. */
+		/* Section 2.7.5.3.1: INDIRECT only if negotiated, and never within a table. */
 		if ((d[i][12] & INDIRECT) || !model_in_ram(r, b.at, b.len))
 			return false;
 		/* Section 2.7.4.2: writable ones after all readable ones. */

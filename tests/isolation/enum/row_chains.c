@@ -34,9 +34,9 @@ struct kind {
 	uint16_t flags, next;
 };
 
-static void table_start(struct table *t, struct world *w, uint16_t num)
+static void table_start(struct table *t, struct world *w, uint16_t num, uint64_t more)
 {
-	world_start(w, num, WORLD_FEATURES);
+	world_start(w, num, WORLD_FEATURES | more);
 	*t = (struct table){.w = w, .q = w->cvq.guest, .ring = w->want.ring, .ram = w->model};
 	for (unsigned i = 0; i < 3; i++)
 		t->ram.part[i].bytes = w->ram[i];
@@ -184,6 +184,70 @@ static void lengths(struct table *t)
 		}
 }
 
+#define TABLE 0x2800u /* where an indirect table lies */
+
+static void put_entry(struct table *t, unsigned i, struct kind k)
+{
+	put(t, (TABLE - WORLD_DESC) / 16 + i, k);
+}
+
+/* A descriptor that refers to a table, behind one that is readable, or writable, or none. */
+static void refer(struct table *t, unsigned lead, struct kind to)
+{
+	if (lead)
+		put(t, 0, (struct kind){WORLD_COMMAND, 8, lead == 1 ? NEXT : (NEXT | WRITE), 1});
+	put(t, lead ? 1 : 0, to);
+}
+
+/* Tables of up to three, the first two of every kind, referred to in every way. */
+static void indirect_tables(struct table *t)
+{
+	const struct kind last = {WORLD_ACK, 1, WRITE, 0};
+	const unsigned kinds = 8 * 4;
+
+	put_entry(t, 2, last);
+	put(t, 2, last);
+	put(t, 3, last);
+	for (unsigned v = 0; v < kinds * kinds; v++) {
+		for (unsigned i = 0, rest = v; i < 2; i++, rest /= kinds)
+			put_entry(t, i,
+				  (struct kind){i ? TABLE : WORLD_COMMAND, 16, (uint16_t)(rest % 8),
+						(uint16_t)(rest / 8 % 4)});
+		for (unsigned how = 0; how < 3 * 3 * 4; how++) {
+			refer(t, how / 12,
+			      (struct kind){TABLE, how / 4 % 3 * 16 + 16,
+					    (uint16_t)(INDIRECT | how % 4), 2});
+			try_head(t, 0);
+		}
+	}
+}
+
+/* A table anywhere, of any length, with a chain in it of every length. */
+static void indirect_places(struct table *t)
+{
+	static const uint64_t at[] = {TABLE,	 TABLE + 1,	WORLD_LOW - 16,	 WORLD_LOW - 32,
+				      WORLD_LOW, 0x102000 - 48, WORLD_ARENA,	 WORLD_TOP_AT,
+				      0 - 16ull, 0 - 32ull,	UINT64_MAX - 15, UINT64_MAX};
+	static const uint32_t len[] = {
+	    0,	1,  8,	15, 16,	 17,	 24,	 31,	  32,	    33,		48,
+	    49, 64, 80, 96, 128, 0x1000, 0x2000, 0x10000, 0x100010, 0xfffffff0, UINT32_MAX};
+
+	for (unsigned p = 0; p < sizeof(at) / sizeof(at[0]); p++)
+		for (unsigned l = 0; l < sizeof(len) / sizeof(len[0]); l++)
+			for (unsigned how = 0; how < 3 * 4 * 7; how++) {
+				unsigned length = how / 12;
+				for (unsigned i = 0; i < 8; i++)
+					put_entry(t, i,
+						  (struct kind){WORLD_COMMAND, 4,
+								i < length ? NEXT : 0,
+								(uint16_t)(i + 1)});
+				refer(t, how % 12 / 4,
+				      (struct kind){at[p], len[l], (uint16_t)(INDIRECT | how % 4),
+						    2});
+				try_head(t, 0);
+			}
+}
+
 /* A guest that ends its loop after so many descriptors were read. */
 struct ending {
 	struct table *t;
@@ -233,9 +297,12 @@ void row_chains(struct enum_run *r)
 	static struct table t;
 
 	world_make(&w, r);
-	table_start(&t, &w, 256);
+	table_start(&t, &w, 256, 0);
 	lengths(&t);
-	table_start(&t, &w, 4);
+	table_start(&t, &w, 4, WORLD_INDIRECT);
+	indirect_tables(&t);
+	indirect_places(&t);
+	table_start(&t, &w, 4, 0);
 	changing_loops(&t);
 	every_field(&t);
 	places(&t, 1, 1);

@@ -44,7 +44,7 @@ void world_make(struct world *w, struct enum_run *r)
 		w->model.part[i] = (struct model_part){part_at[i], part_size[i], w->copy[i]};
 	}
 	w->model.parts = 3;
-	if (arena_create(&w->arena, iova(WORLD_ARENA), key, 0x656e756d, &e))
+	if (arena_create(&w->arena, iova(WORLD_ARENA), key, 0x656e756d, 0, &e))
 		enum_violated(r, "%s", e.text);
 	w->device_ram =
 	    (struct model_ram){2,
@@ -65,7 +65,11 @@ void world_start(struct world *w, uint16_t num, uint64_t features)
 	w->cvq.breaks = w->run->how->breaks;
 	w->want = (struct model_cvq){
 	    .ram = &w->model,
-	    .ring = {.num = num, .desc = WORLD_DESC, .avail = WORLD_AVAIL, .used = WORLD_USED},
+	    .ring = {.num = num,
+		     .desc = WORLD_DESC,
+		     .avail = WORLD_AVAIL,
+		     .used = WORLD_USED,
+		     .indirect = features & WORLD_INDIRECT},
 	    .features = features,
 	};
 	model_settings_reset(&w->want.settings, features);

@@ -32,6 +32,8 @@
 
 /* What a guest of this VMM can have negotiated: CTRL_VQ, CTRL_RX, CTRL_MAC_ADDR, VERSION_1. */
 #define WORLD_FEATURES (1ull << 17 | 1ull << 18 | 1ull << 23 | 1ull << 32)
+/* And this one, which makes indirect tables legal. */
+#define WORLD_INDIRECT (1ull << 28)
 
 struct world {
 	struct enum_run *run;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Row 19 of the catalogue: resets with a control command in flight, at all stages of its way, and a
+ * storm of them. The first command after each is one that has the other answer, so that an answer
+ * that was meant for the old one is known. It must never wait for a storm's resets.
+ */
+#include "attack.h"
+
+#include "arch.h"
+
+#include <stddef.h>
+
+#define ROUNDS 10
+#define ROUNDS_FULL 400
+#define STORM 6
+#define STORM_FULL 200
+#define STORMS 2
+#define IN_FLIGHT 16	 /* commands at a time */
+#define POLLS 100000000u /* of RAM: some time, whatever the clocks do */
+#define NEITHER 5	 /* for an RX mode: neither on nor off, which only the device objects to */
+#define NEXT VIRTQ_DESC_NEXT
+#define WRITE VIRTQ_DESC_WRITE
+
+/* A command whose answer is OK, or ERR. */
+static void fill(struct run *r, bool ok)
+{
+	command_fill(r);
+	if (ok)
+		return;
+	cvq_memory.mac[0] = NET_CTRL_RX;
+	cvq_memory.mac[1] = NET_CTRL_RX_PROMISC;
+	cvq_memory.mac[2] = NEITHER;
+}
+
+static void lay_out(struct run *r, bool ok)
+{
+	struct virtq_desc *d = &r->net.q[NET_CVQ].desc[AIM_HEAD];
+
+	fill(r, ok);
+	d[0] = desc((uintptr_t)cvq_memory.mac, ok ? sizeof(cvq_memory.mac) : 3, NEXT, 1);
+	d[1] = desc((uintptr_t)&cvq_memory.ack, 1, WRITE, 0);
+}
+
+/* The same command, so many times. */
+static void submit(struct run *r, bool ok, unsigned count)
+{
+	lay_out(r, ok);
+	for (unsigned i = 0; i < count; i++)
+		virtq_offer(&r->net.q[NET_CVQ], AIM_HEAD);
+	virtio_notify(&r->net.dev, NET_CVQ);
+}
+
+/* The first command after a reset. One that is not answered is a failed operation; another's answer
+ * is more than that. */
+static enum attempt_outcome first_command(struct run *r, bool ok)
+{
+	enum cvq_outcome got;
+
+	lay_out(r, ok);
+	got = cvq_chain(r);
+	run_step(r, "cvq after reset", got == CVQ_OK || got == CVQ_ERR);
+	return got == (ok ? CVQ_ERR : CVQ_OK) ? OUTCOME_ALLOWED : OUTCOME_COMPLETED;
+}
+
+/* How many of the commands are answered by now. */
+static uint16_t answered(const struct virtq *q)
+{
+	return (uint16_t)(__atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE) - q->used_idx);
+}
+
+/*
+ * Many commands, of which the VMM has one under way at any time, and a reset as soon as a few are
+ * answered: then the next one is somewhere between us and the device.
+ */
+static void round_trip(struct run *r, unsigned i)
+{
+	const struct virtq *q = &r->net.q[NET_CVQ];
+	enum attempt_outcome outcome;
+	uint16_t want = (uint16_t)(i % (IN_FLIGHT / 2)), seen;
+	bool ok = i & 1;
+
+	attempt_begin_as(r, SHAPE_IN_FLIGHT, NET_CVQ, i, 0);
+	submit(r, ok, IN_FLIGHT);
+	for (unsigned n = 0; n < POLLS && answered(q) < want; n++)
+		arch_pause();
+	seen = answered(q);
+	run_step(r, "reset", net_start(&r->net));
+	outcome = first_command(r, !ok);
+	attempt_end_with(r, outcome, seen, (uint32_t)IN_FLIGHT - seen);
+}
+
+/* Reset and start without waiting for either, a command on its way each time. */
+static void hasty_start(struct run *r, bool ok)
+{
+	struct net *n = &r->net;
+
+	n->dev.status = 0;
+	virtio_write(&n->dev, VREG_STATUS, 0);
+	virtio_negotiate(&n->dev, NET_FEATURES);
+	if (!net_lay_out(n))
+		return;
+	net_enable(n);
+	net_go(n);
+	submit(r, ok, 1);
+}
+
+static void storm(struct run *r, unsigned resets)
+{
+	enum attempt_outcome outcome;
+
+	attempt_begin_as(r, SHAPE_STORM, NET_CVQ, 0, 0);
+	for (unsigned i = 0; i < resets; i++)
+		hasty_start(r, false);
+	run_step(r, "reset after a storm", net_start(&r->net));
+	outcome = first_command(r, true);
+	attempt_end(r, outcome, resets);
+}
+
+void attack_reset(struct run *r)
+{
+	bool all = machine_wants_all(&r->machine);
+	unsigned rounds = all ? ROUNDS_FULL : ROUNDS;
+
+	attempt_start(r, NULL, true);
+	for (unsigned i = 0; i < rounds; i++)
+		round_trip(r, i);
+	attempt_probe(r, 0);
+	for (unsigned i = 0; i < STORMS; i++)
+		storm(r, all ? STORM_FULL : STORM);
+	for (unsigned page = 0; page < 3; page++)
+		attempt_probe(r, 1 + 2 * page);
+}
