@@ -3,6 +3,7 @@
 #include "arena.h"
 
 #include "canary.h"
+#include "seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,30 +25,55 @@ static int make_file(const char *name, uint64_t size, int *fd, uint8_t **host, s
 	return 0;
 }
 
-static int seal(int fd, int seals, const char *name, struct err *e)
+static void describe(struct arena *a, iova_t at, const uint8_t key[16], uint64_t magic)
 {
-	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
-		return err_set(e, ERR_HOST, errno, "F_ADD_SEALS", name,
-			       "the kernel must support memfd seals, F_SEAL_FUTURE_WRITE included "
-			       "(5.1 or newer)");
-	return 0;
-}
-
-int arena_create(struct arena *a, iova_t at, const uint8_t key[16], uint64_t magic, struct err *e)
-{
-	const int fixed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
 	*a = (struct arena){.iova = at, .readable_fd = -1, .writable_fd = -1, .magic = magic};
 	memcpy(a->key, key, sizeof(a->key));
+}
 
+int arena_create(struct arena *a, iova_t at, const uint8_t key[16], uint64_t magic, uint32_t breaks,
+		 struct err *e)
+{
+	describe(a, at, key, magic);
 	int ret = make_file("cvq-readable", ARENA_READABLE, &a->readable_fd, &a->readable, e);
 	if (!ret)
 		ret = make_file("cvq-writable", ARENA_WRITABLE, &a->writable_fd, &a->writable, e);
-	/* FUTURE_WRITE spares the mapping that exists already: ours stays the only writable one. */
+	/* Our mapping exists already: of the readable part it stays the only writable one. */
 	if (!ret)
-		ret = seal(a->readable_fd, fixed | F_SEAL_FUTURE_WRITE, "cvq-readable", e);
+		ret = seal_file(a->readable_fd, true, "cvq-readable", breaks, e);
 	if (!ret)
-		ret = seal(a->writable_fd, fixed, "cvq-writable", e);
+		ret = seal_file(a->writable_fd, false, "cvq-writable", breaks, e);
+	if (!ret)
+		arena_fill(a);
+	else
+		arena_destroy(a);
+	return ret;
+}
+
+static int take_part(int from, uint64_t offset, uint64_t size, int *fd, uint8_t **host,
+		     struct err *e)
+{
+	void *p = MAP_FAILED;
+
+	*fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
+	if (*fd >= 0)
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, (off_t)offset);
+	if (p == MAP_FAILED)
+		return err_set(e, ERR_INTERNAL, errno, "mmap", "arena in guest RAM's file",
+			       "out of memory or file descriptors");
+	*host = p;
+	return 0;
+}
+
+int arena_create_within(struct arena *a, int fd, uint64_t offset, iova_t at, const uint8_t key[16],
+			uint64_t magic, struct err *e)
+{
+	describe(a, at, key, magic);
+	a->offset[0] = offset;
+	a->offset[1] = offset + ARENA_READABLE;
+	int ret = take_part(fd, a->offset[0], ARENA_READABLE, &a->readable_fd, &a->readable, e);
+	if (!ret)
+		ret = take_part(fd, a->offset[1], ARENA_WRITABLE, &a->writable_fd, &a->writable, e);
 	if (!ret)
 		arena_fill(a);
 	else

@@ -22,6 +22,7 @@
 struct arena {
 	iova_t iova; /* of the readable part; the writable part follows it */
 	int readable_fd, writable_fd;
+	uint64_t offset[2];	      /* where each part begins in its file: 0, but see breaks.h */
 	uint8_t *readable, *writable; /* our own mappings, both writable to us */
 	uint8_t key[16];
 	uint64_t magic;
@@ -29,7 +30,13 @@ struct arena {
 
 /** Make the files, map and seal them: no shrinking or growing, and no new writer of the readable
  * one. */
-int arena_create(struct arena *a, iova_t at, const uint8_t key[16], uint64_t magic, struct err *e);
+int arena_create(struct arena *a, iova_t at, const uint8_t key[16], uint64_t magic, uint32_t breaks,
+		 struct err *e);
+
+/** C3: take ARENA_SIZE bytes of the file @fd, which stays the caller's, from @offset on, in place
+ * of files of its own. */
+int arena_create_within(struct arena *a, int fd, uint64_t offset, iova_t at, const uint8_t key[16],
+			uint64_t magic, struct err *e);
 void arena_destroy(struct arena *a);
 
 /** Fill every 64-byte line with its canary; rings and buffers are then laid over the first few. */

@@ -12,18 +12,21 @@
 #include "attach.h"
 
 #include "breaks.h"
+#include "groups.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 
 #define BIT(n) (1ull << (n))
 
 /* What this VMM can track, and so may offer to a guest. */
 #define TRACKED                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |              \
-	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
+	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
+	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
 
 /* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
  * features. */
@@ -56,25 +59,10 @@ static int ack_backend_features(const struct attach *a, struct err *e)
 	return vhost_set_backend_features(&a->vhost, want, e);
 }
 
-/* The CVQ must be alone in its group, or no ASID can keep the others out. Asked before and after
- * DRIVER_OK. */
-static int check_groups(const struct attach *a, uint32_t group[DEVICE_QUEUES_MAX], struct err *e)
+/* Asked before and after DRIVER_OK. */
+static int read_groups(const struct attach *a, struct groups *g, struct err *e)
 {
-	unsigned cvq = attach_cvq_index();
-
-	for (unsigned q = 0; q < a->queues; q++) {
-		int ret = vhost_get_vring_group(&a->vhost, q, &group[q], e);
-		if (ret)
-			return ret;
-	}
-	for (unsigned q = 0; a->has_cvq && q < a->queues; q++)
-		if (q != cvq && group[q] == group[cvq])
-			return MISSING(e, a, "virtqueue groups",
-				       "the CVQ (queue %u) shares group %u with queue %u: the "
-				       "parent must put its CVQ "
-				       "into a group of its own",
-				       cvq, group[cvq], q);
-	return 0;
+	return groups_read(g, &a->vhost, a->queues, a->has_cvq ? attach_cvq_index() : a->queues, e);
 }
 
 static int check_spaces(const struct attach *a, struct err *e)
@@ -156,7 +144,7 @@ static int read_config(struct attach *a, struct err *e)
 int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 		const struct arena *arena, bool private_cvq, uint32_t breaks, struct err *e)
 {
-	uint32_t group[DEVICE_QUEUES_MAX] = {0};
+	struct groups groups;
 
 	*a = (struct attach){.private_cvq = private_cvq, .breaks = breaks};
 	int ret = vhost_open(&a->vhost, path, e);
@@ -174,7 +162,7 @@ int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 	if (!ret)
 		ret = check_spaces(a, e);
 	if (!ret)
-		ret = check_groups(a, group, e);
+		ret = read_groups(a, &groups, e);
 	if (!ret)
 		ret = check_range(a, e);
 	if (!ret)
@@ -184,14 +172,25 @@ int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 	return ret;
 }
 
+/*
+ * A parent may keep what its last client had mapped, for its daemon to read (VDUSE: finding K2), so
+ * that goes first, once nothing is at work on it any more. What fails here is left to the close.
+ */
 void attach_close(struct attach *a)
 {
+	struct err ignored = {0};
+
+	if ((a->iotlb.mapped[DATA_ASID] || a->iotlb.mapped[CVQ_ASID]) && !attach_reset(a, &ignored))
+		(void)iotlb_clear(&a->iotlb, &ignored);
 	vhost_close(&a->vhost);
 }
 
 int attach_reset(struct attach *a, struct err *e)
 {
-	return vhost_set_status(&a->vhost, 0, e);
+	int ret = vhost_set_status(&a->vhost, 0, e);
+
+	a->live = a->live && ret;
+	return ret;
 }
 
 /* SET_STATUS returns 0 even if the parent refused (vduse_vdpa_set_status), so the status is read
@@ -224,18 +223,9 @@ static int negotiate(const struct attach *a, uint64_t features, struct err *e)
 	return ret;
 }
 
-static int assign_groups(const struct attach *a, const uint32_t group[DEVICE_QUEUES_MAX],
-			 struct err *e)
+static int assign_groups(const struct attach *a, const struct groups *g, struct err *e)
 {
-	unsigned cvq = attach_cvq_index();
-
-	if (!a->has_cvq)
-		return 0;
-	int ret = vhost_set_group_asid(&a->vhost, group[cvq], iotlb_cvq_asid(&a->iotlb), e);
-	for (unsigned q = 0; !ret && q < a->queues; q++)
-		if (q != cvq)
-			ret = vhost_set_group_asid(&a->vhost, group[q], DATA_ASID, e);
-	return ret;
+	return a->has_cvq ? groups_assign(g, &a->vhost, iotlb_cvq_asid(&a->iotlb), e) : 0;
 }
 
 static int map_memory(struct attach *a, struct err *e)
@@ -276,9 +266,9 @@ static int set_up_queue(const struct attach *a, unsigned q, const struct attach_
 	return ret;
 }
 
-static int go_live(const struct attach *a, const uint32_t before[DEVICE_QUEUES_MAX], struct err *e)
+static int go_live(const struct attach *a, const struct groups *before, struct err *e)
 {
-	uint32_t group[DEVICE_QUEUES_MAX] = {0};
+	struct groups now;
 	int ret = set_status(a,
 			     VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
 				 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK,
@@ -287,19 +277,17 @@ static int go_live(const struct attach *a, const uint32_t before[DEVICE_QUEUES_M
 	/* A VDUSE parent may move a queue to another group until it has answered DRIVER_OK
 	 * (VDUSE_VQ_SETUP). */
 	if (!ret)
-		ret = check_groups(a, group, e);
-	for (unsigned q = 0; !ret && q < a->queues; q++)
-		if (group[q] != before[q])
-			ret = MISSING(e, a, "virtqueue groups",
-				      "queue %u moved from group %u to %u during the start", q,
-				      before[q], group[q]);
+		ret = read_groups(a, &now, e);
+	if (!ret)
+		ret = groups_same(before, &now, &a->vhost, e);
 	return ret;
 }
 
 static int run_stages(struct attach *a, uint64_t features, const struct attach_queue *queues,
 		      struct err *e)
 {
-	uint32_t group[DEVICE_QUEUES_MAX] = {0};
+	struct groups groups;
+	bool again = a->started && broken(a->breaks, BREAK_TRUST_RESET);
 	int ret = attach_reset(a, e);
 
 	if (!ret)
@@ -307,16 +295,18 @@ static int run_stages(struct attach *a, uint64_t features, const struct attach_q
 	if (!ret)
 		ret = negotiate(a, features, e);
 	if (!ret)
-		ret = check_groups(a, group, e);
-	if (!ret)
-		ret = assign_groups(a, group, e);
-	if (!ret)
+		ret = read_groups(a, &groups, e);
+	if (!ret && !again)
+		ret = assign_groups(a, &groups, e);
+	if (!ret && !again)
 		ret = map_memory(a, e);
 	for (unsigned q = 0; !ret && q < a->queues; q++)
 		if (queues[q].used)
 			ret = set_up_queue(a, q, &queues[q], e);
+	a->live |= !ret; /* whatever it says to DRIVER_OK */
 	if (!ret)
-		ret = go_live(a, group, e);
+		ret = go_live(a, &groups, e);
+	a->started |= !ret;
 	return ret;
 }
 

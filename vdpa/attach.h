@@ -22,6 +22,8 @@ struct attach {
 	struct iotlb iotlb;
 	bool private_cvq;
 	uint32_t breaks;
+	bool started; /* once, with all stages */
+	bool live;    /* it may be at work on its rings: from a start on, until a reset */
 
 	/* Facts, read at open. */
 	uint64_t features; /* what the device has, of what this VMM tracks */

@@ -14,18 +14,35 @@ const struct break_info break_table[BREAK_COUNT] = {
 	{"no-asid-ack", BREAK_IN_VMM,
 	 "VHOST_BACKEND_F_IOTLB_ASID is not acked, so the kernel maps the arena in ASID 0",
 	 "vdpa/attach.c: ack_backend_features()"},
+    [BREAK_SHARED_MEMFD] = {"shared-memfd", BREAK_IN_BOTH,
+			    "the CVQ's arena lies behind guest RAM in guest RAM's file, and the "
+			    "device does not look at a region's end",
+			    "vdpa/device.c: make_arena(); vdpa/vduse/as.c: next_piece()"},
     [BREAK_MEMSLOT] = {"memslot", BREAK_IN_VMM,
 		       "the CVQ's arena is a KVM memory slot at a GPA equal to its IOVA",
 		       "vmm/assemble.c: add_memory_broken()"},
     [BREAK_IGNORE_GROUP] = {"ignore-group", BREAK_IN_DEVICE,
 			    "the device translates every queue by ASID 1, then by ASID 0",
 			    "vdpa/vduse/as.c: translate()"},
+    [BREAK_TRUST_RESET] = {"trust-reset", BREAK_IN_BOTH,
+			   "groups and maps are not set again after a reset, at which the device "
+			   "forgets its groups' ASIDs",
+			   "vdpa/attach.c: run_stages(); vdpa/vduse/msg.c: reset()"},
     [BREAK_PASSTHROUGH] = {"passthrough", BREAK_IN_VMM,
 			   "the CVQ's ring is the guest's own, in ASID 0, unshadowed",
 			   "vdpa/worker.c: pass_cvq_through()"},
     [BREAK_DOUBLE_FETCH] = {"double-fetch", BREAK_IN_VMM,
 			    "a control command is copied from the guest again after it was judged",
 			    "vdpa/cvq.c: forward()"},
+    [BREAK_UNSEALED] = {"unsealed", BREAK_IN_VMM,
+			"guest RAM's file and the arena's are not sealed: who gets them can resize "
+			"and write them",
+			"vdpa/seal.c: seal_file()"},
+    [BREAK_NO_DEADLINE] =
+	{"no-deadline", BREAK_IN_VMM,
+	 "a control command that the device does not answer is waited for without "
+	 "end",
+	 "vdpa/worker.c: on_deadline()"},
     [BREAK_SKIP_CHECK] =
 	{"skip-check", BREAK_IN_VMM,
 	 "one check on what the guest or the device says is left out: =NAME, or cvq-validate",

@@ -13,16 +13,22 @@
 enum break_id {
 	BREAK_MERGE_ASID,   /* C1: the CVQ's group stays in ASID 0, and so does its arena */
 	BREAK_NO_ASID_ACK,  /* C2: VHOST_BACKEND_F_IOTLB_ASID is not acked */
+	BREAK_SHARED_MEMFD, /* C3: the arena is in guest RAM's file, and the daemon does not look
+			       at a region's end */
 	BREAK_MEMSLOT,	    /* C4: the CVQ's arena is a KVM memory slot */
 	BREAK_IGNORE_GROUP, /* C5: the daemon translates every queue by every ASID */
+	BREAK_TRUST_RESET,  /* C6: groups and maps are not set again after a reset, and the daemon
+			       forgets its groups at one */
 	BREAK_PASSTHROUGH,  /* C8: the CVQ's ring is the guest's own, unshadowed */
 	BREAK_DOUBLE_FETCH, /* C7: a command is copied once more, after it was judged */
+	BREAK_UNSEALED,	    /* C9: no file that a device gets to see is sealed */
+	BREAK_NO_DEADLINE,  /* a command may take for ever */
 	BREAK_SKIP_CHECK,   /* C10: one check of virtio/check.h is left out */
 	BREAK_COUNT,
 };
 
-/** Who has to be told of a break for it to take effect. */
-enum break_side { BREAK_IN_VMM, BREAK_IN_DEVICE };
+/** Who has to be told of a break for it to take effect: a set. */
+enum break_side { BREAK_IN_VMM = 1, BREAK_IN_DEVICE = 2, BREAK_IN_BOTH = 3 };
 
 struct break_info {
 	const char *name; /* as --break takes it */

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 
 int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num,
 	      gpa_t desc, gpa_t driver, gpa_t device)
@@ -23,6 +24,7 @@ int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t fea
 	int ret = queue_init(&c->guest, m, num, desc, driver, device);
 	if (ret)
 		return ret;
+	c->guest.indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	svq_init(&c->shadow, a);
 	ctrl_reset(&c->state, features);
 	return 0;
@@ -92,8 +94,11 @@ unsigned cvq_device_call(struct cvq *c)
 		return CVQ_DEVICE_BROKE |
 		       (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : complete(c, VIRTIO_NET_ERR));
 	}
-	if (!CHECK(CVQ_COMMIT, ack != VIRTIO_NET_OK))
+	if (!CHECK(CVQ_COMMIT, ack != VIRTIO_NET_OK)) {
 		ctrl_commit(&c->state, c->command, c->len);
+		if (c->committed)
+			c->committed(c->ctx, &c->state);
+	}
 	return complete(c, ack) | cvq_guest_kick(c);
 }
 

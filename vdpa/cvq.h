@@ -23,6 +23,10 @@ struct cvq {
 	uint64_t features;
 	uint32_t breaks; /* set of enum break_id; 0, which cvq_start() leaves, is isolated */
 	struct ctrl_state state; /* what the device has acknowledged */
+	/** Told of a change to @state before the guest can see that its command is done; may be
+	 * NULL. */
+	void (*committed)(void *ctx, const struct ctrl_state *state);
+	void *ctx;
 
 	bool in_flight; /* @chain waits for the device */
 	struct queue_chain chain;

@@ -7,6 +7,7 @@
  * Data queues never come here: their kicks go from KVM to vhost-vDPA and their calls from there to
  * KVM, by event fds that are only made here.
  */
+#include "breaks.h"
 #include "clock.h"
 #include "device_impl.h"
 
@@ -70,6 +71,7 @@ static struct device *new_device(const struct device_config *cfg)
 		d->kick_fd[q] = d->call_fd[q] = -1;
 	pthread_mutex_init(&d->lock, NULL);
 	clock_cond_init(&d->done);
+	d->told = true;
 	return d;
 }
 
@@ -90,6 +92,7 @@ static int open_in_thread(struct device *d, struct err *e)
 	d->busy = true;
 	int code = pthread_create(&d->thread, NULL, worker_main, d);
 	if (code) {
+		watchdog_stop(d);
 		free_device(d);
 		return err_set(e, ERR_INTERNAL, code, "pthread_create", "device thread",
 			       "out of memory or processes");
@@ -99,6 +102,8 @@ static int open_in_thread(struct device *d, struct err *e)
 	struct err result = d->open_error;
 	pthread_mutex_unlock(&d->lock);
 
+	if (!answered || result.kind != ERR_NONE)
+		watchdog_stop(d);
 	if (!answered) {
 		/* The thread sits in the kernel and holds the device: both stay until the process
 		 * ends. */
@@ -115,6 +120,16 @@ static int open_in_thread(struct device *d, struct err *e)
 		return result.code ? -result.code : -EINVAL;
 	}
 	return 0;
+}
+
+static int make_arena(struct device *d, iova_t at, struct err *e)
+{
+	const struct device_config *c = &d->cfg;
+
+	if (broken(c->breaks, BREAK_SHARED_MEMFD))
+		return arena_create_within(&d->arena, c->ram_fd, c->ram_end, at, c->canary_key,
+					   c->canary_magic, e);
+	return arena_create(&d->arena, at, c->canary_key, c->canary_magic, c->breaks, e);
 }
 
 int device_open(struct device **out, const struct device_config *cfg, struct err *e)
@@ -134,7 +149,9 @@ int device_open(struct device **out, const struct device_config *cfg, struct err
 	}
 	int ret = make_event_fds(d, e);
 	if (!ret)
-		ret = arena_create(&d->arena, at, cfg->canary_key, cfg->canary_magic, e);
+		ret = make_arena(d, at, e);
+	if (!ret)
+		ret = watchdog_start(d, e);
 	if (ret) {
 		free_device(d);
 		return ret;
@@ -145,8 +162,18 @@ int device_open(struct device **out, const struct device_config *cfg, struct err
 	return ret;
 }
 
+/*
+ * A wish has its time from here on, and again from when the thread takes it up. One that comes
+ * while another is open has no more than that one, or a guest that asks again and again would never
+ * be told.
+ */
 static void make_wish(struct device *d, enum wish wish)
 {
+	if (d->told || (!d->busy && d->wish == WISH_NOTHING)) {
+		d->told = false;
+		d->due = clock_after(d->cfg.wish_ms);
+		pthread_cond_broadcast(&d->done);
+	}
 	d->wish = wish;
 	event_signal(d->wake_fd);
 }
@@ -155,6 +182,7 @@ bool device_close(struct device *d)
 {
 	struct timespec until = clock_after(CLOSE_DEADLINE_MS);
 
+	watchdog_stop(d);
 	pthread_mutex_lock(&d->lock);
 	make_wish(d, WISH_CLOSE);
 	while (!d->closed)
@@ -212,6 +240,7 @@ struct device_arena device_arena(const struct device *d)
 				     .writable = ARENA_WRITABLE,
 				     .readable_fd = d->arena.readable_fd,
 				     .writable_fd = d->arena.writable_fd,
+				     .offset = {d->arena.offset[0], d->arena.offset[1]},
 				     .readable_host = d->arena.readable,
 				     .writable_host = d->arena.writable,
 				     .cvq_index = attach_cvq_index(),

@@ -9,6 +9,7 @@
 #define VDPA_DEVICE_H
 
 #include "../virtio/addr.h"
+#include "../virtio/ctrl.h"
 #include "../virtio/gmem.h"
 #include "err.h"
 
@@ -33,15 +34,21 @@ struct device_config {
 	bool private_cvq; /* the parent does not offer CTRL_VQ but its third queue is one (agreed
 			     with our daemon) */
 	uint32_t breaks;  /* set of enum break_id; 0 is isolated */
+	int ram_fd;	  /* C3 only: guest RAM's file, with room for the arena from @ram_end on */
+	uint64_t ram_end;
 	uint8_t canary_key[16]; /* secret that the arena's canaries are made from, see canary.h */
 	uint64_t canary_magic;
 	unsigned
 	    deadline_ms; /* how long a CVQ command may take before it is answered VIRTIO_NET_ERR */
 	void (*log)(void *ctx,
 		    const char *line); /* one line without newline; called from any thread */
-	/** Called from the device's thread when the device has failed for good and the guest must
-	 * be told (DEVICE_NEEDS_RESET and a config interrupt). */
+	unsigned wish_ms; /* how long a start or a reset may take before the guest is told */
+	/** Called, from any thread, when the device has failed for good and the guest must be told
+	 * (DEVICE_NEEDS_RESET and a config interrupt). */
 	void (*failed)(void *ctx, const char *why);
+	/** Called from the device's thread when a control command has changed @state, before the
+	 * guest can see its answer; may be NULL. */
+	void (*state)(void *ctx, const struct ctrl_state *state);
 	void *ctx;
 };
 
@@ -92,6 +99,7 @@ struct device_arena {
 	iova_t iova;
 	uint64_t readable, writable; /* bytes; readable part first, both multiples of 4 KiB */
 	int readable_fd, writable_fd;
+	uint64_t offset[2]; /* where each part begins in its file */
 	void *readable_host, *writable_host;
 	unsigned cvq_index, asid;
 };

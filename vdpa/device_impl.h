@@ -20,7 +20,7 @@ enum wish { WISH_NOTHING, WISH_RESET, WISH_START, WISH_CLOSE };
 struct device {
 	struct device_config cfg;
 	struct arena arena;
-	pthread_t thread;
+	pthread_t thread, watchdog;
 	int kick_fd[DEVICE_QUEUES_MAX], call_fd[DEVICE_QUEUES_MAX]; /* towards the guest */
 	int shadow_kick_fd, shadow_call_fd;			    /* towards the device */
 	int wake_fd;						    /* a wish was made */
@@ -28,7 +28,10 @@ struct device {
 	pthread_mutex_t lock; /* guards from here ... */
 	pthread_cond_t done;
 	enum wish wish;
-	bool busy; /* the thread is at work on a wish, the open included */
+	bool busy;	     /* the thread is at work on a wish, the open included */
+	struct timespec due; /* when a wish that is open has taken too long, */
+	bool told;	     /* unless that was told already, or it is the open */
+	bool closing;	     /* the watchdog is to end */
 	uint64_t features;
 	struct device_queue queue[DEVICE_QUEUES_MAX];
 	struct err open_error;
@@ -43,6 +46,13 @@ struct device {
 
 /** The thread: opens, then carries out wishes and moves the CVQ until WISH_CLOSE. */
 void *worker_main(void *device);
+
+/** The thread that tells the guest when the other does not come back; see watchdog.c. */
+int watchdog_start(struct device *d, struct err *e);
+void watchdog_stop(struct device *d);
+
+/** The device has failed: tell whoever is to know. Without the lock, from either thread. */
+void device_failed(struct device *d, const char *why);
 
 /** Add one to an event fd, or take all of it. */
 void event_signal(int fd);

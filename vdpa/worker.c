@@ -10,6 +10,7 @@
 #include "canary.h"
 #include "clock.h"
 
+#include <linux/virtio_net.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -40,7 +41,7 @@ static int ms_until(const struct timespec *t)
 	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
 }
 
-static void tell_failed(struct device *d, const char *why)
+void device_failed(struct device *d, const char *why)
 {
 	if (d->cfg.log)
 		d->cfg.log(d->cfg.ctx, why);
@@ -63,10 +64,11 @@ static void carry_out(struct device *d, unsigned todo)
 		event_signal(d->kick_fd[cvq]);
 	if (todo & CVQ_GUEST_BROKE) {
 		d->cvq_live = false;
-		tell_failed(d, "the guest's control ring cannot be followed");
+		device_failed(d, "the guest's control ring cannot be followed");
 	}
 	if (todo & CVQ_DEVICE_BROKE)
-		tell_failed(d, "a control command was not answered in time, or not as virtio asks");
+		device_failed(d,
+			      "a control command was not answered in time, or not as virtio asks");
 }
 
 /* The guest's own ring, for the control that shows what passing it on would mean. */
@@ -102,6 +104,8 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 	if (ret)
 		return ret;
 	d->cvq.breaks = d->cfg.breaks;
+	d->cvq.committed = d->cfg.state;
+	d->cvq.ctx = d->cfg.ctx;
 	*out = (struct attach_queue){true,
 				     SVQ_NUM,
 				     svq_desc(&d->cvq.shadow),
@@ -117,8 +121,17 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 {
 	struct attach_queue queues[DEVICE_QUEUES_MAX] = {0};
 	unsigned cvq = attach_cvq_index();
+	bool has_cvq = d->attach.has_cvq && (features >> VIRTIO_NET_F_CTRL_VQ & 1);
 	struct err e = {0};
 
+	/*
+	 * This wish may have come in the place of a reset. A device that is still at work would
+	 * answer the last session's command into the rings that are laid out now for the next.
+	 */
+	if (d->attach.live && attach_reset(&d->attach, &e)) {
+		device_failed(d, e.text);
+		return;
+	}
 	for (unsigned q = 0; q < d->attach.queues && q != cvq; q++)
 		/* The guest's addresses go to the device as they are: its ASID has to hold, not a
 		 * check here. */
@@ -126,11 +139,12 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 						  iova(guest[q].desc),	 iova(guest[q].driver),
 						  iova(guest[q].device), d->kick_fd[q],
 						  d->call_fd[q]};
-	if (d->attach.has_cvq && guest[cvq].ready) {
+	/* Section 5.1.2: without CTRL_VQ there is no such queue, whatever its registers say. */
+	if (has_cvq && guest[cvq].ready) {
 		if (broken(d->cfg.breaks, BREAK_PASSTHROUGH)) {
 			pass_cvq_through(d, &queues[cvq], &guest[cvq]);
 		} else if (shadow_cvq(d, &queues[cvq], &guest[cvq], features)) {
-			tell_failed(
+			device_failed(
 			    d, "the guest's control ring is not in its RAM, or not a valid ring");
 			(void)attach_reset(&d->attach, &e);
 			return;
@@ -140,7 +154,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	event_drain(d->shadow_call_fd);
 	if (attach_start(&d->attach, features, queues, &e)) {
 		d->cvq_live = false;
-		tell_failed(d, e.text);
+		device_failed(d, e.text);
 		return;
 	}
 	for (unsigned q = 0; q < d->attach.queues; q++)
@@ -153,7 +167,7 @@ static void reset(struct device *d)
 	struct err e = {0};
 
 	if (attach_reset(&d->attach, &e))
-		tell_failed(d, e.text);
+		device_failed(d, e.text);
 }
 
 /* Take up the latest wish and carry it out. False: close. */
@@ -168,6 +182,10 @@ static bool serve_wish(struct device *d)
 		queue[q] = d->queue[q];
 	d->wish = WISH_NOTHING;
 	d->busy = wish != WISH_NOTHING;
+	if (d->busy) {
+		d->told = false;
+		d->due = clock_after(d->cfg.wish_ms);
+	}
 	pthread_mutex_unlock(&d->lock);
 
 	if (wish != WISH_NOTHING)
@@ -184,6 +202,12 @@ static bool serve_wish(struct device *d)
 	return wish != WISH_CLOSE;
 }
 
+/* Whether a command is with the device, so that its deadline counts. */
+static bool on_deadline(const struct device *d)
+{
+	return d->cvq_live && d->cvq.in_flight && !broken(d->cfg.breaks, BREAK_NO_DEADLINE);
+}
+
 /* Wait for a wish, the guest's control queue, the device's answer or its deadline. */
 static bool serve(struct device *d)
 {
@@ -192,9 +216,8 @@ static bool serve(struct device *d)
 	    {.fd = d->cvq_live ? d->kick_fd[attach_cvq_index()] : -1, .events = POLLIN},
 	    {.fd = d->cvq_live ? d->shadow_call_fd : -1, .events = POLLIN},
 	};
-	bool waiting = d->cvq_live && d->cvq.in_flight;
 
-	if (poll(fds, 3, waiting ? ms_until(&d->deadline) : -1) < 0)
+	if (poll(fds, 3, on_deadline(d) ? ms_until(&d->deadline) : -1) < 0)
 		return true; /* a signal: look again */
 	if (fds[0].revents) {
 		event_drain(d->wake_fd);
@@ -208,7 +231,7 @@ static bool serve(struct device *d)
 		event_drain(d->kick_fd[attach_cvq_index()]);
 		carry_out(d, cvq_guest_kick(&d->cvq));
 	}
-	if (d->cvq_live && d->cvq.in_flight && ms_until(&d->deadline) == 0)
+	if (on_deadline(d) && ms_until(&d->deadline) == 0)
 		carry_out(d, cvq_timeout(&d->cvq));
 	return true;
 }

@@ -7,6 +7,7 @@
  * arena is in the second only, and must never be in another but by the memslot break.
  */
 #include "../guest/abi.h"
+#include "../vdpa/arena.h"
 #include "../vdpa/breaks.h"
 #include "arch.h"
 #include "fdt.h"
@@ -14,9 +15,13 @@
 #include "machine_impl.h"
 #include "monitor.h"
 
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 #include <string.h>
 
-#define CVQ_DEADLINE_MS 1000 /* until a command is answered VIRTIO_NET_ERR */
+#define CVQ_DEADLINE_MS 1000  /* until a command is answered VIRTIO_NET_ERR */
+#define WISH_DEADLINE_MS 2000 /* until a start or a reset that is not done is NEEDS_RESET */
 
 static void on_device_log(void *ctx, const char *line)
 {
@@ -33,6 +38,13 @@ static void on_device_failed(void *ctx, const char *why)
 	net_failed(&m->net);
 }
 
+static void on_device_state(void *ctx, const struct ctrl_state *state)
+{
+	struct machine *m = ctx;
+
+	net_state(&m->net, state);
+}
+
 static int open_device(struct machine *m, struct err *e)
 {
 	const struct machine_config *cfg = &m->cfg;
@@ -42,16 +54,25 @@ static int open_device(struct machine *m, struct err *e)
 	    .placement = cfg->placement,
 	    .private_cvq = cfg->private_cvq,
 	    .breaks = cfg->breaks,
+	    .ram_fd = m->ram.fd,
+	    .ram_end = m->ram.size,
 	    .canary_magic = cfg->canary_magic,
 	    .deadline_ms = CVQ_DEADLINE_MS,
+	    .wish_ms = WISH_DEADLINE_MS,
 	    .log = on_device_log,
 	    .failed = on_device_failed,
+	    .state = on_device_state,
 	    .ctx = m,
 	};
 
 	memcpy(dc.canary_key, cfg->canary_key, sizeof(dc.canary_key));
 	int ret = device_open(&m->dev, &dc, e);
 	m->stuck = ret && e->kind == ERR_TIMEOUT;
+	if (!ret && cfg->attack == ATTACK_INDIRECT &&
+	    !(device_features(m->dev) >> VIRTIO_RING_F_INDIRECT_DESC & 1))
+		ret = err_set(e, ERR_HOST, ENOTSUP, "features", cfg->vdpa,
+			      "it does not offer VIRTIO_F_INDIRECT_DESC, and there is no attack by "
+			      "indirect tables without it");
 	return ret;
 }
 
@@ -108,6 +129,17 @@ static int wire(struct machine *m, struct err *e)
 		   : 0;
 }
 
+/* Feature bits of VIRTIO_NET_CTRL_RX and _MAC_ADDR_SET: section 5.1.3. */
+static uint32_t ctrl_classes(const struct machine *m)
+{
+	uint64_t has = device_features(m->dev);
+
+	if (!m->cfg.expect_offered)
+		return 1U << VIRTIO_NET_CTRL_RX | 1U << VIRTIO_NET_CTRL_MAC;
+	return (uint32_t)(has >> VIRTIO_NET_F_CTRL_RX & 1) << VIRTIO_NET_CTRL_RX |
+	       (uint32_t)(has >> VIRTIO_NET_F_CTRL_MAC_ADDR & 1) << VIRTIO_NET_CTRL_MAC;
+}
+
 static int write_fdt(struct machine *m, struct err *e)
 {
 	struct device_arena a = device_arena(m->dev);
@@ -123,6 +155,7 @@ static int write_fdt(struct machine *m, struct err *e)
 	    .arena_readable = a.readable,
 	    .canary_magic = m->cfg.canary_magic,
 	    .scan_stride = m->cfg.scan_stride,
+	    .ctrl_classes = ctrl_classes(m),
 	};
 	uint8_t blob[ARCH_FDT_MAX];
 	int ret = fdt_build(&fc, blob, sizeof(blob), e);
@@ -169,6 +202,7 @@ static int say_hello(struct machine *m, struct err *e)
 	    .arena_iova = a.iova.v,
 	    .arena_readable = a.readable,
 	    .arena_writable = a.writable,
+	    .arena_offset = {a.offset[0], a.offset[1]},
 	    .cvq_index = a.cvq_index,
 	    .cvq_asid = a.asid,
 	};
@@ -185,7 +219,8 @@ static int create_ram(struct machine *m, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--memory", "guest RAM",
 			       "%llu bytes; 4M to 1G here, in steps of 4K",
 			       (unsigned long long)size);
-	return ram_create(&m->ram, size, e);
+	return ram_create(&m->ram, size, broken(m->cfg.breaks, BREAK_SHARED_MEMFD) ? ARENA_SIZE : 0,
+			  m->cfg.breaks, e);
 }
 
 static int open_vm(struct machine *m, struct err *e)

@@ -45,8 +45,8 @@ static const char *kvm_fix(int code)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return "modprobe kvm_intel or kvm_amd, with virtualisation enabled in the "
-		       "firmware, " IN_LAB;
+		return "modprobe kvm_intel or kvm_amd (a kernel with CONFIG_KVM_INTEL or "
+		       "CONFIG_KVM_AMD), with virtualisation enabled in the firmware, " IN_LAB;
 	case EACCES:
 	case EPERM:
 		return "usermod -aG kvm USER and log in again, or run as root, " IN_LAB;

@@ -23,6 +23,7 @@ struct fdt_config {
 	uint64_t arena_size, arena_readable;
 	uint64_t canary_magic; /* as it is; the tree gets it inverted */
 	uint64_t scan_stride;
+	uint32_t ctrl_classes;
 };
 
 /** Write the tree of @cfg to @buf; all of @len bytes are its to use. */

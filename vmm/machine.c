@@ -143,10 +143,14 @@ bool machine_destroy(struct machine *m)
 	end_machine(m, &stopped); /* records that still come wait for nobody */
 	if (m->vcpus && !vcpus_stop(m->vcpus, STOP_DEADLINE_MS))
 		return false;
-	vcpus_destroy(m->vcpus);
 	m->cfg.stage(m->cfg.ctx, "closing the vDPA device");
 	if (m->stuck || (m->dev && !device_close(m->dev)))
 		return false;
+	/*
+	 * Not before: while the device's thread is in a map that the parent does not answer, no
+	 * memory of ours can be unmapped (vhost_vdpa_va_map() holds the memory map's lock).
+	 */
+	vcpus_destroy(m->vcpus);
 	m->cfg.stage(m->cfg.ctx, "taking the VM down");
 	vm_close(&m->vm);
 	if (m->report.mem)

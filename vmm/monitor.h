@@ -33,8 +33,9 @@ struct monitor_hello {
 	uint64_t arena_iova;
 	uint64_t arena_readable; /* bytes; the readable part comes first */
 	uint64_t arena_writable;
-	uint32_t cvq_index; /* which virtqueue the device knows as the CVQ */
-	uint32_t cvq_asid;  /* the ASID the CVQ's group was put into */
+	uint64_t arena_offset[2]; /* where the two parts begin in their files: 0, unless broken */
+	uint32_t cvq_index;	  /* which virtqueue the device knows as the CVQ */
+	uint32_t cvq_asid;	  /* the ASID the CVQ's group was put into */
 };
 
 struct monitor_msg {

@@ -13,24 +13,28 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
+#include <linux/virtio_net.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define CVQ 2 /* its index, without VIRTIO_NET_F_MQ (section 5.1.2) */
+
 int net_init(struct net *n, struct device *dev, struct err *e)
 {
-	uint8_t config[MMIO_CONFIG_MAX];
-	size_t len = device_read_config(dev, config, sizeof(config));
-
 	*n = (struct net){.dev = dev,
 			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			  .queues = device_queue_count(dev),
 			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
+	size_t len = device_read_config(dev, n->config, sizeof(n->config));
+
 	if (n->config_fd < 0)
 		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
 			       "raise the limit on open files (ulimit -n)");
 	pthread_mutex_init(&n->order, NULL);
 	pthread_mutex_init(&n->regs, NULL);
-	mmio_init(&n->mmio, VIRTIO_ID_NET, device_features(dev), device_queue_count(dev),
-		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
+	mmio_init(&n->mmio, VIRTIO_ID_NET, device_features(dev), n->queues, device_queue_max(dev),
+		  n->config, len < sizeof(n->config) ? len : sizeof(n->config));
 	return 0;
 }
 
@@ -50,13 +54,21 @@ int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struc
 {
 	int ret = vm_irqfd(vm, gsi, n->config_fd, e);
 
-	for (unsigned q = 0; !ret && q < n->mmio.queues; q++) {
+	for (unsigned q = 0; !ret && q < n->queues; q++) {
 		ret = vm_ioeventfd(vm, gpa(base.v + MMIO_QUEUE_NOTIFY), q,
 				   device_kick_fd(n->dev, q), e);
 		if (!ret)
 			ret = vm_irqfd(vm, gsi, device_call_fd(n->dev, q), e);
 	}
 	return ret;
+}
+
+/* With @regs held. */
+static bool resetting(struct net *n)
+{
+	if (n->reset == NET_RESET_ASKED && device_idle(n->dev))
+		n->reset = NET_RESET_NONE;
+	return n->reset != NET_RESET_NONE;
 }
 
 /*
@@ -66,10 +78,7 @@ int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struc
  */
 static uint64_t read_register(struct net *n, uint64_t offset, unsigned len)
 {
-	if (n->reset == NET_RESET_ASKED && device_idle(n->dev))
-		n->reset = NET_RESET_NONE;
-	if (offset == VIRTIO_MMIO_STATUS && len == 4 && n->reset != NET_RESET_NONE &&
-	    !n->mmio.status)
+	if (offset == VIRTIO_MMIO_STATUS && len == 4 && resetting(n) && !n->mmio.status)
 		return n->old_status;
 	return mmio_read(&n->mmio, offset, len);
 }
@@ -94,10 +103,12 @@ static void start(struct net *n)
 
 /*
  * With @order but not @regs held: device's thread may be in net_failed(), and must not wait for us.
+ * A reset that comes while one is @late already waits no more, or CPUs that reset in turn would
+ * wait for one another's waits.
  */
-static void reset(struct net *n)
+static void reset(struct net *n, bool late)
 {
-	bool done = device_reset(n->dev, NET_RESET_MS);
+	bool done = device_reset(n->dev, late ? 0 : NET_RESET_MS);
 
 	pthread_mutex_lock(&n->regs);
 	n->reset = done ? NET_RESET_NONE : NET_RESET_ASKED;
@@ -108,9 +119,24 @@ static void notify(const struct net *n, unsigned q)
 {
 	uint64_t one = 1;
 
-	/* A full counter is a kick that is pending already. */
-	ssize_t written = write(device_kick_fd(n->dev, q), &one, sizeof(one));
+	/*
+	 * mmio.c lets no other number come here; if it is made to (breaks.h), that ends at some
+	 * queue and not in somebody else's memory. A full counter is a kick that is pending
+	 * already.
+	 */
+	ssize_t written = write(device_kick_fd(n->dev, q % n->queues), &one, sizeof(one));
 	(void)written;
+}
+
+/* Section 5.1.2: the control queue exists only where CTRL_VQ was negotiated. */
+static void count_queues(struct net *n)
+{
+	const struct mmio *m = &n->mmio;
+
+	n->mmio.queues = n->queues;
+	if ((m->status & VIRTIO_CONFIG_S_FEATURES_OK) && n->queues > CVQ &&
+	    !(m->driver >> VIRTIO_NET_F_CTRL_VQ & 1))
+		n->mmio.queues = CVQ;
 }
 
 static void write_register(struct net *n, const struct bus_access *a)
@@ -118,12 +144,15 @@ static void write_register(struct net *n, const struct bus_access *a)
 	pthread_mutex_lock(&n->order);
 	pthread_mutex_lock(&n->regs);
 	uint32_t old_status = n->mmio.status;
+	bool late = resetting(n);
 	struct mmio_result todo = mmio_write(&n->mmio, a->offset, a->len, a->value);
 	if (todo.action == MMIO_RESET) {
 		n->reset =
 		    NET_RESET_ASKING; /* from now on, so that no other CPU reads 0 too early */
 		n->old_status = old_status ? old_status : n->old_status;
+		mmio_set_config(&n->mmio, 0, n->config, n->mmio.config_len);
 	}
+	count_queues(n);
 	pthread_mutex_unlock(&n->regs);
 
 	switch (todo.action) {
@@ -131,7 +160,7 @@ static void write_register(struct net *n, const struct bus_access *a)
 		start(n);
 		break;
 	case MMIO_RESET:
-		reset(n);
+		reset(n, late);
 		break;
 	case MMIO_NOTIFY:
 		notify(n, todo.notify);
@@ -156,6 +185,18 @@ void net_access(void *ctx, struct bus_access *a)
 	pthread_mutex_unlock(&n->regs);
 }
 
+/* Section 5.1.6.5.2.1: the config space shows a new address before its command is consumed. */
+void net_state(struct net *n, const struct ctrl_state *state)
+{
+	const size_t at = offsetof(struct virtio_net_config, mac);
+
+	pthread_mutex_lock(&n->regs);
+	/* What the driver has reset since is no longer so. */
+	if (state->mac_set && !resetting(n) && at + sizeof(state->mac) <= n->mmio.config_len)
+		mmio_set_config(&n->mmio, at, state->mac, sizeof(state->mac));
+	pthread_mutex_unlock(&n->regs);
+}
+
 void net_failed(struct net *n)
 {
 	uint64_t one = 1;
@@ -165,6 +206,8 @@ void net_failed(struct net *n)
 	bool tell = n->mmio.status & VIRTIO_CONFIG_S_DRIVER_OK;
 	if (tell)
 		mmio_needs_reset(&n->mmio);
+	else if (resetting(n)) /* but that the reset itself does not come to an end, is */
+		n->old_status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	pthread_mutex_unlock(&n->regs);
 	if (tell && write(n->config_fd, &one, sizeof(one)) < 0)
 		return; /* EAGAIN: the interrupt is pending already */

@@ -27,6 +27,8 @@ struct net {
 	    order; /* held over a write and the start or reset it causes, so that they keep order */
 	pthread_mutex_t regs; /* the registers below; @order comes first */
 	struct mmio mmio;
+	unsigned queues; /* with the control queue, which is there only if CTRL_VQ was negotiated */
+	uint8_t config[MMIO_CONFIG_MAX]; /* the config space after a reset */
 	enum net_reset reset;
 	uint32_t old_status; /* before the reset that is going on; never 0 */
 };
@@ -42,7 +44,11 @@ int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struc
 /** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. */
 void net_access(void *ctx, struct bus_access *a);
 
-/** The device has failed for good: tell the driver (DEVICE_NEEDS_RESET). From any thread. */
+/** Control commands have left the device in @state: from its thread (device_config.state). */
+void net_state(struct net *n, const struct ctrl_state *state);
+
+/** The device has failed, or does not come back from a reset: tell the driver (DEVICE_NEEDS_RESET).
+ * From any thread. */
 void net_failed(struct net *n);
 
 #endif

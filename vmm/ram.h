@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Guest RAM: one memfd from GPA 0 on, of a size that nobody can change any more.
- * It must never hold anything but what the guest may see: the CVQ's arena has files of its own.
+ * It must never hold anything but what the guest may see: the CVQ's arena has files of its own (but
+ * see BREAK_SHARED_MEMFD in vdpa/breaks.h).
  */
 #ifndef VMM_RAM_H
 #define VMM_RAM_H
@@ -16,9 +17,10 @@ struct ram {
 	struct gmem mem; /* one region, borrowed by whoever must reach guest memory */
 };
 
-/** Make @size bytes (a multiple of 4 KiB) of zeroed guest RAM. On failure nothing is left behind.
+/** Make @size bytes (a multiple of 4 KiB) of zeroed guest RAM, and @behind more in its file that
+ * are no guest RAM. On failure nothing is left behind.
  */
-int ram_create(struct ram *r, uint64_t size, struct err *e);
+int ram_create(struct ram *r, uint64_t size, uint64_t behind, uint32_t breaks, struct err *e);
 /** Unmap and close. Takes a zeroed struct, and one that ram_create() failed on, too. */
 void ram_destroy(struct ram *r);
 

@@ -73,9 +73,13 @@ static void format_mark(const struct report_record *r, char *buf, size_t len)
 		return;
 	if (!REPORT_BY_CPU(m->queue))
 		n += snprintf(buf + n, len - (size_t)n, " queue %" PRIu32, m->queue);
+	if (m->shape && (size_t)n < len)
+		n += snprintf(buf + n, len - (size_t)n, " shape %" PRIu32, m->shape);
 	if (r->type == REPORT_END && (size_t)n < len)
-		snprintf(buf + n, len - (size_t)n, " outcome %" PRIu32 " touched %" PRIu64,
-			 m->outcome, m->touched);
+		n += snprintf(buf + n, len - (size_t)n, " outcome %" PRIu32 " touched %" PRIu64,
+			      m->outcome, m->touched);
+	if (m->hits && (size_t)n < len)
+		snprintf(buf + n, len - (size_t)n, " hits %" PRIu32, m->hits);
 }
 
 void report_format(const struct report_record *r, char *buf, size_t len)

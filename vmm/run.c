@@ -164,6 +164,7 @@ static int prepare(struct run *r, struct err *e)
 	    .breaks = o->breaks,
 	    .attack = o->attack,
 	    .scan_stride = o->scan_stride,
+	    .expect_offered = o->expect_offered,
 	    .canary_magic = o->canary_magic,
 	    .monitor_fd = o->monitor_fd,
 	    .stage = on_stage,

@@ -21,6 +21,7 @@ const char run_usage[] =
     "      --placement P       the CVQ's IOVAs: hole (where no RAM is) or aliased (where RAM is)\n"
     "      --attack N          which attack the guest makes (0: none, legal operations only)\n"
     "      --scan-stride SIZE  bytes between the pages that a CPU scan touches (1M)\n"
+    "      --expect WHICH      control commands that must work: all, or offered (by the device)\n"
     "      --canary-key HEX    32 hex digits (random)\n"
     "      --canary-magic HEX  16 hex digits (random)\n"
     "      --private-cvq       the device does not offer CTRL_VQ, but its third queue is one\n"
@@ -37,6 +38,7 @@ enum {
 	OPT_PLACEMENT,
 	OPT_ATTACK,
 	OPT_SCAN_STRIDE,
+	OPT_EXPECT,
 	OPT_CANARY_KEY,
 	OPT_CANARY_MAGIC,
 	OPT_PRIVATE_CVQ,
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
     {"placement", required_argument, NULL, OPT_PLACEMENT},
     {"attack", required_argument, NULL, OPT_ATTACK},
     {"scan-stride", required_argument, NULL, OPT_SCAN_STRIDE},
+    {"expect", required_argument, NULL, OPT_EXPECT},
     {"canary-key", required_argument, NULL, OPT_CANARY_KEY},
     {"canary-magic", required_argument, NULL, OPT_CANARY_MAGIC},
     {"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
@@ -125,7 +128,7 @@ static int parse_break(struct run_opts *o, const char *arg, struct err *e)
 		return bad(e, "--break", arg,
 			   RINGFENCE_BREAKS ? "no such break: see ringfence prove --list"
 					    : "this build has no breaks (RINGFENCE_BREAKS=OFF)");
-	if (break_table[id].side != BREAK_IN_VMM)
+	if (!(break_table[id].side & BREAK_IN_VMM))
 		return bad(e, "--break", arg, "this one is the device's: ringfence device --break");
 	o->breaks |= 1u << id;
 	if (id == BREAK_SKIP_CHECK)
@@ -182,6 +185,11 @@ static int parse_attack_option(struct run_opts *o, int opt, const char *arg, str
 		return parse_stride(o, arg)
 			   ? bad(e, "--scan-stride", arg, "must be a multiple of 4K")
 			   : 0;
+	case OPT_EXPECT:
+		o->expect_offered = !strcmp(arg, "offered");
+		return o->expect_offered || !strcmp(arg, "all")
+			   ? 0
+			   : bad(e, "--expect", arg, "must be all or offered");
 	case OPT_CANARY_KEY:
 		if (opts_hex(arg, o->canary_key, sizeof(o->canary_key)))
 			return bad(e, "--canary-key", arg, "must be 32 hex digits");
@@ -242,6 +250,18 @@ static int parse_option(struct run_opts *o, int opt, const char *arg, struct err
 	return ret;
 }
 
+static bool knows_attack(uint32_t id)
+{
+	static const uint32_t others[] = {ATTACK_TOCTOU,      ATTACK_RESET,  ATTACK_SWAP,
+					  ATTACK_RENEGOTIATE, ATTACK_NOTIFY, ATTACK_FLOOD,
+					  ATTACK_CONFIG,      ATTACK_CONTAIN};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (id == others[i])
+			return true;
+	return id <= ATTACK_SWEEP;
+}
+
 static int check(const struct run_opts *o, struct err *e)
 {
 	char number[16];
@@ -250,9 +270,10 @@ static int check(const struct run_opts *o, struct err *e)
 		return 0;
 	if (!o->vdpa)
 		return bad(e, "run", "--vdpa", "missing: which /dev/vhost-vdpa-N?");
-	if (!o->kernel && o->attack > ATTACK_WRITABLE) {
+	if (!o->kernel && !knows_attack(o->attack)) {
 		snprintf(number, sizeof(number), "%u", o->attack);
-		return bad(e, "--attack", number, "the built-in guest knows 0 to 7");
+		return bad(e, "--attack", number,
+			   "the built-in guest knows 0 to 10, 14, 19 to 21, 27 to 29 and 33");
 	}
 	return 0;
 }

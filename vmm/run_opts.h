@@ -21,6 +21,7 @@ struct run_opts {
 	enum placement placement;
 	uint32_t attack;
 	uint64_t scan_stride;
+	bool expect_offered;
 	uint8_t canary_key[16];
 	uint64_t canary_magic;
 	bool has_key, has_magic; /* else the caller draws random ones */

@@ -30,7 +30,7 @@ static int setup_at(uint64_t arena_iova)
 	mem = (struct gmem){0};
 	ram = test_malloc(RAM_SIZE);
 	if (gmem_add(&mem, gpa(0), RAM_SIZE, ram) ||
-	    arena_create(&a, iova(arena_iova), key, 1, &ignored))
+	    arena_create(&a, iova(arena_iova), key, 1, 0, &ignored))
 		return -1;
 	for (unsigned q = 0; q < 3; q++)
 		queues[q] = (struct attach_queue){
@@ -106,6 +106,122 @@ static void cvq_shares_its_group(void **state)
 	refused("shares group 1 with queue 1");
 }
 
+/* As mlx5_vdpa has it: buffers of data queues, the CVQ, descriptors of data queues. */
+static void shape_of_mlx5(void)
+{
+	static const uint32_t group[] = {0, 0, 1}, rings[] = {2, 2, 1};
+
+	fake_reset();
+	e = (struct err){0};
+	fake.groups = 3;
+	fake.backend_offered |= VHOST_F_DESC_ASID;
+	memcpy(fake.group, group, sizeof(group));
+	memcpy(fake.group_after_live, group, sizeof(group));
+	memcpy(fake.desc_group, rings, sizeof(rings));
+	memcpy(fake.desc_group_after_live, rings, sizeof(rings));
+	memset(fake.group_asid, 0xff, sizeof(fake.group_asid));
+}
+
+static void groups_are(uint32_t g0, uint32_t g1, uint32_t g2)
+{
+	assert_int_equal(start_device(), 0);
+	assert_int_equal(fake.group_asid[0], g0);
+	assert_int_equal(fake.group_asid[1], g1);
+	assert_int_equal(fake.group_asid[2], g2);
+	attach_close(&at);
+}
+
+static void more_groups_than_address_spaces(void **state)
+{
+	(void)state;
+	shape_of_mlx5();
+	assert_int_equal(open_device(0), 0);
+	groups_are(0, 1, 0);
+
+	shape_of_mlx5(); /* the kernel does not tell of descriptors: the third is nobody's */
+	fake.backend_offered &= ~VHOST_F_DESC_ASID;
+	assert_int_equal(open_device(0), 0);
+	groups_are(0, 1, 0);
+
+	shape_of_mlx5(); /* any order will do */
+	fake.group[0] = fake.group[1] = 2;
+	fake.group_after_live[0] = fake.group_after_live[1] = 2;
+	fake.group[2] = fake.group_after_live[2] = fake.desc_group[2] = 0;
+	fake.desc_group[0] = fake.desc_group[1] = 1;
+	memcpy(fake.desc_group_after_live, fake.desc_group, sizeof(fake.desc_group));
+	assert_int_equal(open_device(0), 0);
+	groups_are(1, 0, 0);
+
+	shape_of_mlx5(); /* the CVQ's rings in a group of their own, and a queue in each other */
+	fake.queues = fake.groups = 4;
+	fake.desc_group[0] = 0;
+	fake.desc_group[1] = 3;
+	fake.desc_group[2] = 2;
+	memcpy(fake.desc_group_after_live, fake.desc_group, sizeof(fake.desc_group));
+	assert_int_equal(open_device(0), 0);
+	groups_are(0, 1, 1);
+	assert_int_equal(fake.group_asid[3], 0);
+}
+
+static void cvq_shares_a_group_with_rings(void **state)
+{
+	(void)state;
+	shape_of_mlx5();
+	fake.desc_group[1] = 1;
+	refused("shares group 1 with queue 1");
+	shape_of_mlx5(); /* its own rings lie where a data queue's do, */
+	fake.desc_group[2] = 2;
+	refused("shares group 2 with queue 0");
+	shape_of_mlx5(); /* ... and where a data queue's buffers do */
+	fake.desc_group[2] = 0;
+	refused("shares group 0 with queue 0");
+}
+
+static void a_group_that_is_not_there(void **state)
+{
+	(void)state;
+	fake.group[2] = 2;
+	refused("queue 2 is in groups 2 and 2 of 2");
+	shape_of_mlx5();
+	fake.desc_group[0] = 3;
+	refused("queue 0 is in groups 0 and 3 of 3");
+	shape_of_mlx5();
+	fake.group[1] = 7;
+	refused("queue 1 is in groups 7 and 2 of 3");
+}
+
+/* Finding K19: the kernel cannot put a group into an ASID whose number is no queue's. */
+static void a_group_past_the_queues(void **state)
+{
+	(void)state;
+	fake.groups = 8;
+	assert_int_equal(open_device(0), 0);
+	groups_are(0, 1, 0);
+	fake_reset();
+	e = (struct err){0};
+	fake.groups = 8;
+	fake.group[2] = fake.group_after_live[2] = 3;
+	assert_int_equal(open_device(0), 0);
+	assert_true(start_device() < 0);
+	assert_non_null(strstr(e.text, "set_group_asid"));
+	assert_int_equal(fake.status, 0);
+}
+
+static void rings_that_move_are_noticed(void **state)
+{
+	(void)state;
+	shape_of_mlx5();
+	assert_int_equal(open_device(0), 0);
+	fake.group_after_live[1] = 2;
+	assert_true(start_device() < 0);
+	assert_non_null(strstr(e.text, "queue 1 moved from group 0 to 2"));
+	fake.group_after_live[1] = 0;
+	e = (struct err){0};
+	fake.desc_group_after_live[0] = 0;
+	assert_true(start_device() < 0);
+	assert_non_null(strstr(e.text, "queue 0 moved from group 2 to 0"));
+}
+
 static void not_a_network_device(void **state)
 {
 	(void)state;
@@ -168,12 +284,13 @@ static void any_failing_call_fails_the_open(void **state)
 static void no_cvq_needs_no_isolation(void **state)
 {
 	(void)state;
-	fake.features = 1ull << 32;
+	fake.features = 1ull << 32 | 1ull << 28;
 	fake.queues = 2;
 	fake.groups = fake.spaces = 1;
 	fake.backend_offered = VHOST_F_IOTLB_MSG_V2;
 	assert_int_equal(open_device(0), 0);
 	assert_false(at.has_cvq);
+	assert_int_equal(at.features, fake.features);
 	assert_int_equal(attach_start(&at, 1ull << 32, queues, &e), 0);
 	assert_int_equal(fake.maps, 1);
 	assert_null(strstr(fake.calls, "set_group_asid"));
@@ -225,6 +342,35 @@ static void a_restart_sets_every_stage_again(void **state)
 		assert_int_equal(strlen(fake.calls),
 				 strlen(first) + strlen("iotlb_unmap iotlb_unmap "));
 	}
+}
+
+static void a_close_leaves_nothing_mapped(void **state)
+{
+	(void)state;
+	assert_int_equal(open_device(0), 0);
+	assert_int_equal(start_device(), 0);
+	assert_int_equal(fake.maps, 3);
+	fake.calls[0] = 0;
+	attach_close(&at);
+	assert_int_equal(fake.maps, 0);
+	assert_string_equal(fake.calls, "set_status iotlb_unmap iotlb_unmap close ");
+	fake_reset();
+	assert_int_equal(open_device(0), 0); /* and one that never started has nothing to unmap */
+	fake.calls[0] = 0;
+	attach_close(&at);
+	assert_string_equal(fake.calls, "close ");
+}
+
+/* A device that does not answer is not asked twice. */
+static void a_close_is_one_whatever_fails(void **state)
+{
+	(void)state;
+	assert_int_equal(open_device(0), 0);
+	assert_int_equal(start_device(), 0);
+	fake.calls[0] = 0;
+	fake.fail_call = "set_status";
+	attach_close(&at);
+	assert_string_equal(fake.calls, "set_status close ");
 }
 
 static void a_kernel_that_drops_the_asid_is_noticed(void **state)
@@ -324,6 +470,24 @@ static void breaks_break(void **state)
 	assert_int_equal(fake.backend_acked, VHOST_F_IOTLB_MSG_V2);
 	assert_ptr_equal(fake_translate(0, a.iova.v, 1), a.readable);
 }
+
+static void trust_reset_sets_groups_and_maps_once(void **state)
+{
+	(void)state;
+	assert_int_equal(open_device(1u << BREAK_TRUST_RESET), 0);
+	fake.fail_call = "set_vring_num"; /* a start that fails is none */
+	assert_true(start_device() < 0);
+	fake.fail_call = NULL;
+	e = (struct err){0};
+	fake.group_asid[1] = 7;
+	assert_int_equal(start_device(), 0);
+	assert_int_equal(fake.group_asid[1], 1);
+	fake.group_asid[1] = 0; /* a parent that forgets */
+	fake.maps = 0;
+	assert_int_equal(start_device(), 0);
+	assert_int_equal(fake.group_asid[1], 0);
+	assert_int_equal(fake.maps, 0);
+}
 #endif
 
 int main(void)
@@ -335,6 +499,11 @@ int main(void)
 		TEST(one_address_space),
 		TEST(one_group),
 		TEST(cvq_shares_its_group),
+		TEST(more_groups_than_address_spaces),
+		TEST(cvq_shares_a_group_with_rings),
+		TEST(a_group_that_is_not_there),
+		TEST(a_group_past_the_queues),
+		TEST(rings_that_move_are_noticed),
 		TEST(not_a_network_device),
 		TEST(legacy_device),
 		TEST(too_few_queues),
@@ -343,6 +512,8 @@ int main(void)
 		TEST(no_cvq_needs_no_isolation),
 		TEST(memory_lands_where_it_belongs),
 		TEST(a_restart_sets_every_stage_again),
+		TEST(a_close_leaves_nothing_mapped),
+		TEST(a_close_is_one_whatever_fails),
 		TEST(a_kernel_that_drops_the_asid_is_noticed),
 		ALIASED(a_kernel_that_drops_the_asid_is_noticed),
 		TEST(a_group_that_moves_is_noticed),
@@ -352,6 +523,7 @@ int main(void)
 #if RINGFENCE_BREAKS
 		TEST(breaks_break),
 		ALIASED(breaks_break),
+		TEST(trust_reset_sets_groups_and_maps_once),
 #endif
 	};
 

@@ -23,7 +23,7 @@ static int setup(void **state)
 
 	(void)state;
 	ring_init(&r);
-	if (arena_create(&a, iova(0x40000000), key, 7, &e))
+	if (arena_create(&a, iova(0x40000000), key, 7, 0, &e))
 		return -1;
 	return cvq_start(&c, &r.mem, &a, FEATURES, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL),
 			 gpa(RING_USED));
@@ -119,6 +119,63 @@ static void the_guest_can_change_its_bytes_too_late(void **state)
 	assert_memory_equal(c.state.mac, set_mac + 2, 6);
 	assert_int_equal(r.ram[0x5000],
 			 VIRTIO_NET_OK); /* where the chain said when it was popped */
+}
+
+/* What the hook saw: how much had been pushed by then, and the state. */
+static unsigned told, pushed_when_told;
+static struct ctrl_state told_state;
+
+static void on_committed(void *ctx, const struct ctrl_state *s)
+{
+	assert_ptr_equal(ctx, &told);
+	told++;
+	pushed_when_told = ring_used(&r)->idx;
+	told_state = *s;
+}
+
+static void a_commit_is_told_before_the_guest_sees_it(void **state)
+{
+	(void)state;
+	told = 0;
+	c.committed = on_committed;
+	c.ctx = &told;
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	device_answers(VIRTIO_NET_ERR);
+	assert_int_equal(told, 0);
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	assert_int_equal(told, 0);
+	device_answers(VIRTIO_NET_OK);
+	assert_int_equal(told, 1);
+	assert_int_equal(pushed_when_told, 1);
+	assert_true(told_state.mac_set);
+	pushed(2, 0, 1);
+}
+
+static void indirect_tables_are_as_negotiated(void **state)
+{
+	const struct vring_desc table[] = {{0x4000, sizeof(set_mac), VRING_DESC_F_NEXT, 1},
+					   {0x5000, 1, VRING_DESC_F_WRITE, 0}};
+	const uint64_t indirect = 1ull << VIRTIO_RING_F_INDIRECT_DESC;
+
+	for (unsigned yes = 0; yes < 2; yes++) {
+		teardown(state);
+		setup(state);
+		assert_int_equal(cvq_start(&c, &r.mem, &a, FEATURES | (yes ? indirect : 0),
+					   RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL),
+					   gpa(RING_USED)),
+				 0);
+		memcpy(r.ram + 0x4000, set_mac, sizeof(set_mac));
+		memcpy(r.ram + 0x8000, table, sizeof(table));
+		ring_set(&r, 5, 0x8000, sizeof(table), VRING_DESC_F_INDIRECT, 0);
+		ring_offer(&r, 5);
+		assert_int_equal(cvq_guest_kick(&c), yes ? CVQ_KICK : CVQ_INTERRUPT);
+		if (yes)
+			device_answers(VIRTIO_NET_OK);
+		assert_int_equal(c.state.mac_set, yes);
+		pushed(1, 5, yes);
+	}
 }
 
 static void no_room_for_an_ack_is_an_error(void **state)
@@ -229,6 +286,8 @@ int main(void)
 	    TEST(what_the_device_refuses_is_not_committed),
 	    TEST(what_is_not_understood_never_reaches_the_device),
 	    TEST(the_guest_can_change_its_bytes_too_late),
+	    TEST(a_commit_is_told_before_the_guest_sees_it),
+	    TEST(indirect_tables_are_as_negotiated),
 	    TEST(no_room_for_an_ack_is_an_error),
 	    TEST(one_command_at_a_time_in_order),
 	    TEST(a_flood_yields),

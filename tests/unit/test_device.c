@@ -14,7 +14,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CVQ_BITS (1ull << 17 | 1ull << 18 | 1ull << 23)
 
@@ -28,6 +30,16 @@ static void on_failed(void *ctx, const char *why)
 	(void)ctx;
 	(void)why;
 	atomic_fetch_add(&failures, 1);
+}
+
+static atomic_int states;
+static struct ctrl_state last_state;
+
+static void on_state(void *ctx, const struct ctrl_state *state)
+{
+	assert_ptr_equal(ctx, &states);
+	last_state = *state;
+	atomic_fetch_add(&states, 1);
 }
 
 static int64_t now_ms(void)
@@ -45,6 +57,8 @@ static bool readable(int fd, int ms)
 	return poll(&p, 1, ms) == 1;
 }
 
+static unsigned wish_ms = 2000;
+
 static int open_broken(uint32_t breaks, unsigned deadline_ms, struct err *e)
 {
 	struct device_config cfg = {.path = "/dev/fake",
@@ -54,7 +68,10 @@ static int open_broken(uint32_t breaks, unsigned deadline_ms, struct err *e)
 				    .canary_key = "a key of 16 byte",
 				    .canary_magic = 0x1122334455667788,
 				    .deadline_ms = deadline_ms,
-				    .failed = on_failed};
+				    .wish_ms = wish_ms,
+				    .failed = on_failed,
+				    .state = on_state,
+				    .ctx = &states};
 
 	return device_open(&d, &cfg, e);
 }
@@ -76,6 +93,8 @@ static int setup(void **state)
 	(void)state;
 	fake_reset();
 	failures = 0;
+	states = 0;
+	wish_ms = 2000;
 	r = aligned_alloc(4096, (sizeof(*r) + 4095) / 4096 * 4096);
 	ring_init(r);
 	return 0;
@@ -130,9 +149,70 @@ static void a_command_moves(void **state)
 	fake_device_answer(0, 0, 1, 1);
 	assert_true(readable(device_call_fd(d, 2), 1000));
 	assert_int_equal(r->ram[0x5000], 0);
+	assert_int_equal(states, 1); /* told before the guest was */
+	assert_memory_equal(last_state.mac, set_mac + 2, 6);
 	assert_int_equal(failures, 0);
 	assert_true(device_close(d));
 	assert_int_equal(fake.status, 0);
+}
+
+/*
+ * A start that comes in the place of a reset, as when the thread was held up: what the device does
+ * to the last session's rings until it is reset must be nothing to the next.
+ */
+static void a_late_answer_is_no_later_commands(void **state)
+{
+	static const uint8_t promisc[] = {0, 0, 1};
+	uint8_t cmd[16];
+
+	(void)state;
+	open_and_start();
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(fake.queue[2].kick_fd, 1000));
+	assert_int_equal(fake_device_take(cmd, sizeof(cmd)), 8);
+	fake.answers_late = true;
+	memset(r->ram + RING_AVAIL, 0, 64);
+	memset(r->ram + RING_USED, 0, 128);
+	r->avail_idx = 0;
+	start_it();
+	fake.answers_late = false;
+	ring_command(r, 0, promisc, sizeof(promisc));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	for (int i = 0; i < 200 && fake_device_take(cmd, sizeof(cmd)) < 0; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(fake_device_take(cmd, sizeof(cmd)), 3);
+	poll(NULL, 0, 20);
+	assert_int_equal(ring_used(r)->idx, 0);
+	assert_int_equal(failures, 0);
+	fake_device_answer(1, 0, 1, 1);
+	for (int i = 0; i < 200 && ring_used(r)->idx == 0; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(r->ram[0x5000], 1);
+	assert_int_equal(failures, 0);
+	device_close(d);
+}
+
+static void without_ctrl_vq_there_is_no_control_queue(void **state)
+{
+	struct device_queue q[3] = {[2] = {true, RING_NUM, 0xfffff000, RING_AVAIL, RING_USED}};
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_it(&e), 0);
+	device_start(d, 1ull << 32, q, 3); /* not even a bad ring matters */
+	for (int i = 0; i < 200 && !device_idle(d); i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(fake.status, 15);
+	assert_int_equal(fake.queue[2].num, 0);
+	assert_false(fake.queue[2].enabled);
+	assert_int_equal(fake.group_asid[1], 1); /* its group is where it always is */
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	poll(NULL, 0, 30);
+	assert_int_equal(ring_used(r)->idx, 0);
+	assert_int_equal(failures, 0);
+	device_close(d);
 }
 
 static void no_answer_is_an_error_in_time(void **state)
@@ -243,6 +323,96 @@ static void a_stopped_parent_delays_nobody(void **state)
 	device_close(d);
 }
 
+static void pass(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+static void a_start_that_hangs_is_told_in_time(void **state)
+{
+	struct device_queue q[3] = {{true, RING_NUM, 0, 0, 0}};
+	struct err e = {0};
+
+	(void)state;
+	wish_ms = 100;
+	assert_int_equal(open_it(&e), 0);
+	fake.stall_ms = 500; /* each of a start's writes of the status takes so long */
+	int64_t before = now_ms();
+	device_start(d, 1ull << 32, q, 1);
+	wait_for_failure();
+	assert_in_range(now_ms() - before, 98, 350);
+	pass(150);
+	assert_int_equal(failures, 1); /* once */
+	fake.stall_ms = 0;
+	assert_true(device_close(d));
+}
+
+static void a_reset_that_hangs_is_told_in_time(void **state)
+{
+	(void)state;
+	wish_ms = 100;
+	open_and_start();
+	fake.stall_ms = 500;
+	assert_false(device_reset(d, 5));
+	wait_for_failure();
+	/* What is wished for after that has a time of its own. */
+	failures = 0;
+	struct device_queue q[3] = {{true, RING_NUM, 0, 0, 0}};
+	device_start(d, 1ull << 32, q, 1);
+	wait_for_failure();
+	fake.stall_ms = 0;
+	for (int i = 0; i < 200 && !device_idle(d); i++)
+		pass(5);
+	assert_true(device_close(d));
+}
+
+static void what_makes_progress_is_not_told(void **state)
+{
+	(void)state;
+	wish_ms = 150;
+	open_and_start();
+	fake.stall_ms = 40;
+	/* Never idle for longer than it takes to ask again, and that for longer than any may take.
+	 */
+	for (int64_t end = now_ms() + 500; now_ms() < end; pass(10))
+		(void)device_reset(d, 0);
+	assert_int_equal(failures, 0);
+	fake.stall_ms = 0;
+	assert_true(device_close(d));
+}
+
+static void asking_again_gains_no_time(void **state)
+{
+	(void)state;
+	wish_ms = 150;
+	open_and_start();
+	fake.stall_ms = 600;
+	int64_t before = now_ms();
+	for (; failures == 0 && now_ms() < before + 500; pass(10))
+		(void)device_reset(d, 0);
+	assert_int_equal(failures, 1);
+	assert_in_range(now_ms() - before, 148, 400);
+	fake.stall_ms = 0;
+	assert_true(device_close(d));
+}
+
+#if RINGFENCE_BREAKS
+static void without_a_deadline_a_command_waits(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_broken(1u << BREAK_NO_DEADLINE, 60, &e), 0);
+	start_it();
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(fake.queue[2].kick_fd, 1000));
+	assert_false(readable(device_call_fd(d, 2), 300));
+	assert_int_equal(failures, 0);
+	device_close(d);
+}
+#endif
+
 static void closing_has_a_deadline(void **state)
 {
 	struct err e = {0};
@@ -335,11 +505,46 @@ static void passthrough_hands_the_guests_ring_on(void **state)
 }
 #endif
 
+#if RINGFENCE_BREAKS
+/* The arena in guest RAM's file, where RAM ends. */
+static void shared_memfd_puts_the_arena_behind_ram(void **state)
+{
+	struct err e = {0};
+	int fd = memfd_create("ram", MFD_CLOEXEC);
+	struct device_config cfg = {.path = "/dev/fake",
+				    .mem = &r->mem,
+				    .breaks = 1u << BREAK_SHARED_MEMFD,
+				    .ram_fd = fd,
+				    .ram_end = RING_RAM,
+				    .canary_key = "a key of 16 byte",
+				    .canary_magic = 7,
+				    .deadline_ms = 60,
+				    .failed = on_failed};
+	struct canary_line line;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, RING_RAM + 6 * 4096), 0);
+	assert_int_equal(device_open(&d, &cfg, &e), 0);
+	struct device_arena arena = device_arena(d);
+	assert_int_equal(arena.offset[0], RING_RAM);
+	assert_int_equal(arena.offset[1], RING_RAM + arena.readable);
+	for (uint64_t n = 2; n < 6 * 64; n += 6 * 64 - 3) { /* the second, and the last but one */
+		assert_int_equal(pread(fd, &line, sizeof(line), (off_t)(RING_RAM + 64 * n)), 64);
+		assert_int_equal(canary_find(cfg.canary_key, 7, 6 * 64, &line), n);
+	}
+	device_close(d);
+	assert_int_equal(pread(fd, &line, sizeof(line), RING_RAM), 64); /* it is still ours */
+	close(fd);
+}
+#endif
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_command_moves),
+		TEST(a_late_answer_is_no_later_commands),
+		TEST(without_ctrl_vq_there_is_no_control_queue),
 		TEST(no_answer_is_an_error_in_time),
 		TEST(a_deadline_is_not_early),
 		TEST(what_was_notified_before_the_start_is_found),
@@ -348,8 +553,16 @@ int main(void)
 		TEST(a_reset_that_fails_is_told),
 #if RINGFENCE_BREAKS
 		TEST(passthrough_hands_the_guests_ring_on),
+		TEST(shared_memfd_puts_the_arena_behind_ram),
 #endif
 		TEST(a_stopped_parent_delays_nobody),
+		TEST(a_start_that_hangs_is_told_in_time),
+		TEST(a_reset_that_hangs_is_told_in_time),
+		TEST(what_makes_progress_is_not_told),
+		TEST(asking_again_gains_no_time),
+#if RINGFENCE_BREAKS
+		TEST(without_a_deadline_a_command_waits),
+#endif
 		TEST(a_failed_start_is_told),
 		TEST(a_bad_control_ring_is_told),
 		TEST(a_refused_open_says_why),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The shadow ring and its arena: what the device sees, and what it can make us believe. */
+#include "../../vdpa/breaks.h"
 #include "../../vdpa/canary.h"
 #include "../../vdpa/svq.h"
 #include "test.h"
@@ -19,7 +20,7 @@ static int setup(void **state)
 	struct err e = {0};
 
 	(void)state;
-	if (arena_create(&a, iova(0x40000000), key, 0x1122334455667788, &e))
+	if (arena_create(&a, iova(0x40000000), key, 0x1122334455667788, 0, &e))
 		return -1;
 	svq_init(&s, &a);
 	return 0;
@@ -53,6 +54,22 @@ static void the_files_are_sealed(void **state)
 	assert_int_equal(
 	    fallocate(a.readable_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -1);
 }
+
+#if RINGFENCE_BREAKS
+static void unsealed_they_are_open_to_all(void **state)
+{
+	struct arena open;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(arena_create(&open, iova(0x40000000), key, 1, 1u << BREAK_UNSEALED, &e),
+			 0);
+	assert_int_equal(fcntl(open.readable_fd, F_GET_SEALS), 0);
+	assert_int_equal(fcntl(open.writable_fd, F_GET_SEALS), 0);
+	assert_int_equal(write(open.readable_fd, "x", 1), 1);
+	arena_destroy(&open);
+}
+#endif
 
 static void canaries_fill_what_the_rings_leave(void **state)
 {
@@ -176,15 +193,18 @@ static void indices_wrap(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(the_files_are_sealed, setup, teardown),
-	    cmocka_unit_test_setup_teardown(canaries_fill_what_the_rings_leave, setup, teardown),
-	    cmocka_unit_test_setup_teardown(every_start_begins_afresh, setup, teardown),
-	    cmocka_unit_test_setup_teardown(canaries_cannot_be_guessed_or_shifted, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),
-	    cmocka_unit_test_setup_teardown(one_true_completion_is_accepted, setup, teardown),
-	    cmocka_unit_test_setup_teardown(false_completions_are_refused, setup, teardown),
-	    cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
+	const struct CMUnitTest tests[] =
+	{ cmocka_unit_test_setup_teardown(the_files_are_sealed, setup, teardown),
+#if RINGFENCE_BREAKS
+	  cmocka_unit_test(unsealed_they_are_open_to_all),
+#endif
+	  cmocka_unit_test_setup_teardown(canaries_fill_what_the_rings_leave, setup, teardown),
+	  cmocka_unit_test_setup_teardown(every_start_begins_afresh, setup, teardown),
+	  cmocka_unit_test_setup_teardown(canaries_cannot_be_guessed_or_shifted, setup, teardown),
+	  cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),
+	  cmocka_unit_test_setup_teardown(one_true_completion_is_accepted, setup, teardown),
+	  cmocka_unit_test_setup_teardown(false_completions_are_refused, setup, teardown),
+	  cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

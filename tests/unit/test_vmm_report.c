@@ -85,7 +85,8 @@ static int ring(uint64_t at)
 
 static void a_record_arrives_as_it_was(void **state)
 {
-	static const struct report_mark mark = {7, 3, 1, OUTCOME_NO_ANSWER, 0x40000000, 16, 99};
+	static const struct report_mark mark = {7,  3, 1, OUTCOME_NO_ANSWER, 0x40000000, 16,
+						99, 4, 5};
 
 	(void)state;
 	put(0x1000, REPORT_END, sizeof(mark));
@@ -292,11 +293,16 @@ static void every_type_has_its_line(void **state)
 	struct report_record r = {.type = REPORT_BEGIN};
 
 	(void)state;
-	r.mark = (struct report_mark){7, 3, 1, 2, 0x40000000, 16, 99};
+	r.mark = (struct report_mark){7, 3, 1, 2, 0x40000000, 16, 99, 0, 0};
 	assert_string_equal(line_of(&r, 200), "begin attack 7 attempt 3: 0x40000000+0x10 queue 1");
 	r.type = REPORT_END;
 	assert_string_equal(line_of(&r, 200),
 			    "end attack 7 attempt 3: 0x40000000+0x10 queue 1 outcome 2 touched 99");
+	r.mark.shape = 4;
+	r.mark.hits = 5;
+	assert_string_equal(line_of(&r, 200), "end attack 7 attempt 3: 0x40000000+0x10 queue 1 "
+					      "shape 4 outcome 2 touched 99 hits 5");
+	r.mark.shape = r.mark.hits = 0;
 	r.mark.queue = REPORT_CPU_SCAN;
 	assert_string_equal(line_of(&r, 200),
 			    "end attack 7 attempt 3: 0x40000000+0x10 outcome 2 touched 99");

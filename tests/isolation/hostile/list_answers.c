@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Row 33: what a daemon can say in answer to a command. The shadow ring has two entries and one
+ * command in flight, whose head is 0 and whose answer is one byte; all else is a lie. It must never
+ * call a lie what an honest device may do.
+ */
+#include "row.h"
+
+#define ON(control) (1U << CONTROL_##control)
+/* The VMM's own deadline is a second (CVQ_DEADLINE_MS); the rest is for a busy machine. */
+#define BOUND_MS 2000
+#define REFUSED (MAY_ERR | MUST_RESET)
+
+static struct fault *lie(struct faults *f, struct fault *new, uint32_t set, uint32_t may,
+			 uint32_t controls)
+{
+	(void)f;
+	new->kind = FAULT_LIE;
+	new->may = may;
+	new->controls = controls;
+	new->bound_ms = BOUND_MS;
+	new->lie.set = set;
+	new->waits = set &(LIE_NO_ANSWER | LIE_NO_CALL | LIE_STALE | LIE_LATE);
+	return new;
+}
+
+static void add_id(struct faults *f, uint32_t id)
+{
+	lie(f, fault_add(f, "used-id 0x%x", id), LIE_ID, REFUSED, ON(ID))->lie.id = id;
+}
+
+static void add_len(struct faults *f, uint32_t len)
+{
+	lie(f, fault_add(f, "used-length 0x%x", len), LIE_LEN, REFUSED, ON(LEN))->lie.len = len;
+}
+
+static void add_index(struct faults *f, int32_t by)
+{
+	lie(f, fault_add(f, "used-index %+d", by), LIE_INDEX, REFUSED, ON(INDEX))->lie.index = by;
+}
+
+static void add_ack(struct faults *f, uint8_t ack)
+{
+	lie(f, fault_add(f, "ack 0x%02x", ack), LIE_ACK, REFUSED, ON(ACK))->lie.ack = ack;
+}
+
+/* Out of range, and right again if only some of its bits are looked at. */
+static void list_edges(struct faults *f)
+{
+	static const uint32_t id[] = {1, 2, 0x100, 0x10000, 0x80000000, 0xffffffff};
+	static const uint32_t len[] = {0, 2, 0x101, 0x10001, 0x80000001, 0xffffffff};
+	static const int32_t index[] = {2, 3, -1, -2, 0x100, 0x7fff, -0x8000};
+	static const uint8_t ack[] = {2, 0x7f, 0x80, 0xff};
+
+	for (unsigned i = 0; i < sizeof(id) / sizeof(*id); i++)
+		add_id(f, id[i]);
+	for (unsigned i = 0; i < sizeof(len) / sizeof(*len); i++)
+		add_len(f, len[i]);
+	for (unsigned i = 0; i < sizeof(index) / sizeof(*index); i++)
+		add_index(f, index[i]);
+	for (unsigned i = 0; i < sizeof(ack) / sizeof(*ack); i++)
+		add_ack(f, ack[i]);
+}
+
+/* Every power of two with its neighbours, and every byte. */
+static void list_all(struct faults *f)
+{
+	for (unsigned bit = 1; bit < 32; bit++)
+		for (uint32_t d = 0; d < 3; d++) {
+			add_id(f, (1u << bit) - 1 + d);
+			if ((1u << bit) - 1 + d != 1)
+				add_len(f, (1u << bit) - 1 + d);
+		}
+	for (int bit = 1; bit < 16; bit++)
+		for (int d = -1; d < 2; d++)
+			if ((1 << bit) + d != 1)
+				add_index(f, (1 << bit) + d);
+	for (unsigned ack = 2; ack < 256; ack++)
+		add_ack(f, (uint8_t)ack);
+}
+
+static void list_times(struct faults *f)
+{
+	struct fault *new;
+
+	lie(f, fault_add(f, "no answer"), LIE_NO_ANSWER | LIE_NO_CALL, REFUSED, ON(NO_DEADLINE));
+	lie(f, fault_add(f, "no answer, one call"), LIE_NO_ANSWER, REFUSED, ON(NO_DEADLINE));
+	lie(f, fault_add(f, "an answer, no call"), LIE_NO_CALL, MAY_ERR | MUST_RESET,
+	    ON(NO_DEADLINE));
+	lie(f, fault_add(f, "no answer, a flood of calls"), LIE_NO_ANSWER | LIE_CALLS, REFUSED,
+	    ON(NO_DEADLINE))
+	    ->lie.ms = 900;
+	lie(f, fault_add(f, "the last answer again"), LIE_STALE, REFUSED, ON(NO_DEADLINE));
+	lie(f, fault_add(f, "an answer too late"), LIE_LATE, REFUSED, ON(LATE))->lie.ms = 1100;
+	new = lie(f, fault_add(f, "an answer just in time"), LIE_LATE, MAY_OK, 0);
+	new->lie.ms = 500;
+}
+
+static void list_shapes(struct faults *f)
+{
+	struct fault *new;
+
+	lie(f, fault_add(f, "no ack byte"), LIE_NO_ACK, REFUSED, ON(ACK));
+	new =
+	    lie(f, fault_add(f, "two answers at once"), LIE_INDEX | LIE_STALE, REFUSED, ON(INDEX));
+	new->lie.index = 2;
+	new->waits = false;
+	lie(f, fault_add(f, "two answers in turn"), LIE_AGAIN, MAY_OK | MAY_ERR | MUST_RESET,
+	    ON(UNASKED));
+	lie(f, fault_add(f, "an answer before the command"), LIE_EARLY, MAY_ANY, 0);
+	new = lie(f, fault_add(f, "answers that flicker"), LIE_FLIP, MAY_ANY, 0);
+	new->lie.ms = 40;
+	lie(f, fault_add(f, "flags and event of ones"), LIE_FLAGS, MAY_OK, 0);
+	new = lie(f, fault_add(f, "a flood of config changes"), LIE_CONFIG, MAY_OK, 0);
+	new->lie.ms = 200;
+	new = lie(f, fault_add(f, "a flood of calls"), LIE_CALLS, MAY_OK, 0);
+	new->lie.ms = 200;
+}
+
+void list_answers(struct faults *f, bool full)
+{
+	list_times(f);
+	list_shapes(f);
+	if (full)
+		list_all(f);
+	else
+		list_edges(f);
+}

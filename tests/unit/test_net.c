@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's network device in front of a device that is played here: which queues there are,
+ * what the config space shows and when, and what a reset leaves. Built with vmm/net.c and
+ * virtio/mmio.c.
+ */
+#include "../../vmm/net.h"
+#include "test.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define STATUS 0x070
+#define CTRL_VQ (1ull << 17)
+#define VERSION_1 (1ull << 32)
+#define OFFERED (VERSION_1 | CTRL_VQ | 1ull << 5)
+
+/* The device's side. */
+static struct {
+	unsigned starts, resets;
+	uint64_t features;
+	struct device_queue queue[DEVICE_QUEUES_MAX];
+	unsigned count;
+	bool slow, idle; /* resets take longer than one waits; they are done */
+	int kick[DEVICE_QUEUES_MAX];
+} dev;
+
+static const uint8_t config[8] = {2, 0, 0, 0, 0, 1, 1, 0};
+static struct net n;
+
+uint64_t device_features(const struct device *d)
+{
+	(void)d;
+	return OFFERED;
+}
+
+unsigned device_queue_count(const struct device *d)
+{
+	(void)d;
+	return 3;
+}
+
+uint16_t device_queue_max(const struct device *d)
+{
+	(void)d;
+	return 256;
+}
+
+size_t device_read_config(const struct device *d, void *buf, size_t len)
+{
+	(void)d;
+	memcpy(buf, config, len < sizeof(config) ? len : sizeof(config));
+	return sizeof(config);
+}
+
+int device_kick_fd(const struct device *d, unsigned q)
+{
+	(void)d;
+	assert_in_range(q, 0, 2);
+	return dev.kick[q];
+}
+
+int device_call_fd(const struct device *d, unsigned q)
+{
+	(void)d;
+	(void)q;
+	return -1;
+}
+
+void device_start(struct device *d, uint64_t features, const struct device_queue *queues,
+		  unsigned count)
+{
+	(void)d;
+	dev.starts++;
+	dev.features = features;
+	dev.count = count;
+	memcpy(dev.queue, queues, count * sizeof(*queues));
+}
+
+bool device_reset(struct device *d, unsigned wait_ms)
+{
+	(void)d;
+	assert_int_equal(wait_ms, NET_RESET_MS);
+	dev.resets++;
+	dev.idle = !dev.slow;
+	return dev.idle;
+}
+
+bool device_idle(struct device *d)
+{
+	(void)d;
+	return dev.idle;
+}
+
+static unsigned ioeventfds, irqfds;
+
+int vm_ioeventfd(struct vm *vm, gpa_t at, uint32_t value, int fd, struct err *e)
+{
+	(void)vm;
+	(void)e;
+	assert_int_equal(at.v, 0xd0000050);
+	assert_int_equal(fd, dev.kick[value]);
+	ioeventfds++;
+	return 0;
+}
+
+int vm_irqfd(struct vm *vm, uint32_t gsi, int fd, struct err *e)
+{
+	(void)vm;
+	(void)fd;
+	(void)e;
+	assert_int_equal(gsi, 5);
+	irqfds++;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	memset(&dev, 0, sizeof(dev));
+	dev.idle = true;
+	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
+		dev.kick[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return net_init(&n, (struct device *)(void *)&dev, &e);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	net_destroy(&n);
+	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
+		close(dev.kick[q]);
+	return 0;
+}
+
+static void wr(uint64_t offset, uint32_t value)
+{
+	struct bus_access a = {.offset = offset, .len = 4, .write = true, .value = value};
+
+	net_access(&n, &a);
+}
+
+static uint64_t rd(uint64_t offset, unsigned len)
+{
+	struct bus_access a = {.offset = offset, .len = len};
+
+	net_access(&n, &a);
+	return a.value;
+}
+
+static void negotiate(uint64_t features)
+{
+	wr(STATUS, 1);
+	wr(STATUS, 3);
+	for (uint32_t half = 0; half < 2; half++) {
+		wr(0x024, half);
+		wr(0x020, (uint32_t)(features >> 32 * half));
+	}
+	wr(STATUS, 11);
+	assert_int_equal(rd(STATUS, 4), 11);
+}
+
+static void set_up_queue(uint32_t q)
+{
+	wr(0x030, q);
+	wr(0x038, 64);
+	wr(0x080, 0x1000 * (q + 1));
+	wr(0x044, 1);
+}
+
+static void start(uint64_t features)
+{
+	negotiate(features);
+	for (uint32_t q = 0; q < 3; q++)
+		set_up_queue(q);
+	wr(STATUS, 15);
+}
+
+static void queues_are_handed_on(void **state)
+{
+	(void)state;
+	start(OFFERED);
+	assert_int_equal(dev.starts, 1);
+	assert_int_equal(dev.features, OFFERED);
+	assert_int_equal(dev.count, 3);
+	for (unsigned q = 0; q < 3; q++) {
+		assert_true(dev.queue[q].ready);
+		assert_int_equal(dev.queue[q].num, 64);
+		assert_int_equal(dev.queue[q].desc, 0x1000 * (q + 1));
+	}
+}
+
+static void every_queue_is_wired(void **state)
+{
+	struct vm vm;
+	struct err e = {0};
+
+	(void)state;
+	ioeventfds = irqfds = 0;
+	n.mmio.queues = 2; /* whatever a driver has negotiated */
+	assert_int_equal(net_wire(&n, &vm, gpa(0xd0000000), 5, &e), 0);
+	assert_int_equal(ioeventfds, 3);
+	assert_int_equal(irqfds, 4);
+}
+
+/* Section 5.1.2: there is a control queue only with CTRL_VQ. */
+static void without_ctrl_vq_queue_2_does_not_exist(void **state)
+{
+	eventfd_t kicks;
+
+	(void)state;
+	wr(0x030, 2);
+	assert_int_equal(rd(0x034, 4), 256); /* nothing is negotiated yet */
+	start(OFFERED & ~CTRL_VQ);
+	assert_int_equal(rd(0x034, 4), 0);
+	assert_int_equal(rd(0x044, 4), 0);
+	assert_int_equal(dev.starts, 1);
+	assert_int_equal(dev.count, 2);
+	wr(0x050, 2);
+	assert_int_equal(eventfd_read(dev.kick[2], &kicks), -1);
+	wr(0x050, 1);
+	assert_int_equal(eventfd_read(dev.kick[1], &kicks), 0);
+
+	wr(STATUS, 0);
+	wr(0x030, 2);
+	assert_int_equal(rd(0x034, 4), 256);
+	start(OFFERED);
+	assert_int_equal(dev.count, 3);
+	assert_true(dev.queue[2].ready);
+	wr(0x050, 2);
+	assert_int_equal(eventfd_read(dev.kick[2], &kicks), 0);
+}
+
+static const struct ctrl_state with_mac = {.mac_set = true, .mac = {2, 9, 8, 7, 6, 5}};
+static const struct ctrl_state without_mac = {.mac = {1, 1, 1, 1, 1, 1}, .promisc = true};
+
+/* Section 5.1.6.5.2.1 */
+static void a_new_address_shows_in_the_config_space(void **state)
+{
+	(void)state;
+	start(OFFERED);
+	uint64_t generation = rd(0x0fc, 4);
+	net_state(&n, &without_mac);
+	assert_int_equal(rd(0x100, 4), 2);
+	assert_int_equal(rd(0x0fc, 4), generation);
+	net_state(&n, &with_mac);
+	assert_int_equal(rd(0x100, 4), 0x07080902);
+	assert_int_equal(rd(0x104, 2), 0x0506);
+	assert_int_equal(rd(0x106, 2), 1); /* the link's status is left alone */
+	assert_int_not_equal(rd(0x0fc, 4), generation);
+	generation = rd(0x0fc, 4);
+	net_state(&n, &with_mac);
+	assert_int_equal(rd(0x0fc, 4), generation);
+}
+
+static void a_reset_brings_the_old_address_back(void **state)
+{
+	(void)state;
+	start(OFFERED);
+	net_state(&n, &with_mac);
+	uint64_t generation = rd(0x0fc, 4);
+	wr(STATUS, 0);
+	assert_int_equal(dev.resets, 1);
+	assert_int_equal(rd(0x100, 4), 2);
+	assert_int_not_equal(rd(0x0fc, 4), generation);
+}
+
+/* Until the device's thread has carried a reset out, what it says is of the session before. */
+static void what_was_reset_is_not_shown(void **state)
+{
+	(void)state;
+	start(OFFERED);
+	dev.slow = true;
+	wr(STATUS, 0);
+	assert_int_equal(rd(STATUS, 4), 15); /* still going on */
+	net_state(&n, &with_mac);
+	assert_int_equal(rd(0x100, 4), 2);
+	start(OFFERED);
+	net_state(&n, &with_mac);
+	assert_int_equal(rd(0x100, 4), 2);
+	dev.idle = true; /* nobody has looked at status since, and still it is a new session */
+	net_state(&n, &with_mac);
+	assert_int_equal(rd(0x100, 4), 0x07080902);
+}
+
+static void failure_needs_a_live_driver(void **state)
+{
+	eventfd_t told;
+
+	(void)state;
+	net_failed(&n);
+	assert_int_equal(rd(STATUS, 4), 0);
+	assert_int_equal(eventfd_read(n.config_fd, &told), -1);
+	start(OFFERED);
+	net_failed(&n);
+	assert_int_equal(rd(STATUS, 4), 15 | 64);
+	assert_int_equal(eventfd_read(n.config_fd, &told), 0);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(queues_are_handed_on),
+	    TEST(every_queue_is_wired),
+	    TEST(without_ctrl_vq_queue_2_does_not_exist),
+	    TEST(a_new_address_shows_in_the_config_space),
+	    TEST(a_reset_brings_the_old_address_back),
+	    TEST(what_was_reset_is_not_shown),
+	    TEST(failure_needs_a_live_driver),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
