@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -18,6 +19,21 @@
 
 #define KILL_WAIT_NS                                                                               \
 	5000000000u /* past any wait in the kernel that a fatal signal does not end at once */
+
+#define PATIENCE_MAX 20
+
+unsigned clock_patience(void)
+{
+	const char *text = getenv("RINGFENCE_PATIENCE");
+	int given = text ? atoi(text) : 1;
+
+	return given < 1 ? 1 : given > PATIENCE_MAX ? PATIENCE_MAX : (unsigned)given;
+}
+
+uint64_t clock_deadline(uint64_t ns)
+{
+	return clock_ns() + ns * clock_patience();
+}
 
 uint64_t clock_ns(void)
 {
@@ -105,7 +121,7 @@ bool child_kill(struct child *c)
 		return true;
 	if (!c->ended)
 		kill(-c->pid, SIGKILL);
-	return child_wait(c, clock_ns() + KILL_WAIT_NS);
+	return child_wait(c, clock_deadline(KILL_WAIT_NS));
 }
 
 void child_drop(struct child *c)

@@ -45,4 +45,10 @@ int child_code(const struct child *c);
 uint64_t clock_ns(void);
 int clock_poll_ms(uint64_t deadline_ns);
 
+/** How many times longer than usual to wait: RINGFENCE_PATIENCE, which the lab sets for a slow
+ * kernel, or 1. */
+unsigned clock_patience(void);
+/** The point in time so far from now, with patience. */
+uint64_t clock_deadline(uint64_t ns);
+
 #endif

@@ -2,11 +2,15 @@
 /* Facts of this host; see env.h. It must never compare version strings: what matters is tried. */
 #include "env.h"
 
+#include "../../vdpa/sim/probes.h"
+#include "../../vdpa/sim/sim.h"
 #include "../../vdpa/vduse/dev.h"
+#include "../../vdpa/vhost.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/virtio_net.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,15 +129,52 @@ static int need_vduse(struct env *env, struct err *e)
 	return 0;
 }
 
-int env_missing(struct env *env, struct err *e)
+/* Not having it is no reason not to run: rows say what they miss. */
+static void look_at_sim(struct env *env)
+{
+	struct err missing = {0}, untraced = {0};
+
+	if (sim_possible(&missing))
+		snprintf(env->sim_missing, sizeof(env->sim_missing), "%.199s", missing.text);
+	if (probes_possible(&untraced))
+		snprintf(env->sim_untraced, sizeof(env->sim_untraced),
+			 "only a trace could show that its queues tried: %.150s", untraced.text);
+}
+
+static int need_given(const char *node, struct err *e)
+{
+	struct vhost v;
+	uint64_t features;
+	int ret = vhost_open(&v, node, e);
+
+	if (ret)
+		return ret;
+	ret = vhost_get_features(&v, &features, e);
+	vhost_close(&v);
+	if (!ret && !(features >> VIRTIO_NET_F_CTRL_VQ & 1))
+		ret = err_set(e, ERR_HOST, ENOTSUP, "VHOST_GET_FEATURES", node,
+			      "VIRTIO_NET_F_CTRL_VQ is not offered: it has no CVQ to isolate");
+	return ret;
+}
+
+int env_missing_for(struct env *env, const struct env_wants *wants, struct err *e)
 {
 	static const char bus[] = "/sys/bus/vdpa/drivers/vhost_vdpa";
 	int ret =
 	    need_open("/dev/kvm", "load kvm_amd or kvm_intel, or run `ringfence lab prove`", e);
 
-	if (!ret)
+	if (!ret && wants->vduse)
 		ret = need_vduse(env, e);
 	if (!ret && access(bus, F_OK))
 		ret = err_set(e, ERR_HOST, errno, "access", bus, "modprobe vhost_vdpa");
+	if (!ret && wants->given)
+		ret = need_given(wants->given, e);
+	if (!ret && wants->sim)
+		look_at_sim(env);
 	return ret;
+}
+
+int env_missing(struct env *env, struct err *e)
+{
+	return env_missing_for(env, &(struct env_wants){.vduse = true}, e);
 }

@@ -21,9 +21,11 @@ struct env {
 	char accel[64];	  /* "TCG"; empty: nothing between KVM and the CPU that we know of */
 	char kvm[32];	  /* "kvm_amd" */
 	char machine[65];
-	char out[256];	  /* what --out's directory is called by who reads it; empty: as given */
-	int vduse_api;	  /* -1: unknown */
-	char header[400]; /* all of it in one line */
+	char out[256]; /* what --out's directory is called by who reads it; empty: as given */
+	int vduse_api; /* -1: unknown */
+	char sim_missing[200];	/* why there are no simulators here; empty: there are */
+	char sim_untraced[200]; /* why simulators cannot be traced here; empty: they can */
+	char header[400];	/* all of it in one line */
 };
 
 /** Gather what the environment, uname and /proc tell; unknown facts say "unknown". */
@@ -36,8 +38,16 @@ void env_header(struct env *env);
  * way. */
 int env_ringfence(char *path, size_t len, struct err *e);
 
+/** Which parents the rows to be run have. */
+struct env_wants {
+	bool vduse, sim;
+	const char *given; /* the node, or NULL */
+};
+
 /** What is missing for any row to run, as an ERR_HOST; 0: nothing that can be seen beforehand.
- * Fills in what VDUSE can do here. */
+ * Fills in what VDUSE, and tracing, can do here. */
+int env_missing_for(struct env *env, const struct env_wants *wants, struct err *e);
+/** The same for rows on VDUSE alone. */
 int env_missing(struct env *env, struct err *e);
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "episode.h"
 
-#include "../../vdpa/vduse/dev.h"
 #include "child.h"
 #include "launch.h"
 #include "leftover.h"
@@ -117,7 +116,7 @@ static bool await(struct episode *ep, struct pollfd *p, nfds_t n, uint64_t deadl
 
 static void await_ready(struct episode *ep)
 {
-	uint64_t deadline = clock_ns() + ep->c->ready_ms * UINT64_C(1000000);
+	uint64_t deadline = clock_deadline(ep->c->ready_ms * UINT64_C(1000000));
 	char buf[128];
 	size_t have = 0;
 
@@ -147,7 +146,7 @@ static void start_vmm(struct episode *ep)
 
 	if (launch_vmm(&ep->vmm, ep->c, ep->node, &ep->seed, &ep->sock, &e))
 		finish(ep, END_OWN_FAILURE, "%.200s", e.text);
-	ep->vmm_deadline = clock_ns() + (ep->c->run_ms + MARGIN_MS) * UINT64_C(1000000);
+	ep->vmm_deadline = clock_deadline((ep->c->run_ms + MARGIN_MS) * UINT64_C(1000000));
 }
 
 static void start_watch(struct episode *ep)
@@ -160,6 +159,34 @@ static void start_watch(struct episode *ep)
 				   .seed = ep->seed,
 				   .ev = ep->ev,
 				   .events = fopen(path, "we")};
+}
+
+/* KiB of memory that is a process's own: guest RAM and the arena are files. */
+static bool own_memory(pid_t pid, uint32_t *kb)
+{
+	char path[40], line[128];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	FILE *f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "RssAnon: %u", kb) == 1;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* At the first attempt's begin, and when the guest is done. */
+static void weigh(struct episode *ep)
+{
+	struct memory_finding *m = &ep->ev->memory;
+	bool first = ep->watch.in_attempt && !ep->ev->attempts, last = ep->ev->done_seen;
+
+	if (!first && !last)
+		return;
+	bool both = own_memory(ep->vmm.pid, &m->vmm_kb[last]) &&
+		    own_memory(ep->daemon.pid, &m->daemon_kb[last]);
+	m->seen = both && (first || m->seen);
 }
 
 /* Take all messages there are; false when the VMM's end is closed. */
@@ -176,9 +203,10 @@ static bool take_messages(struct episode *ep)
 			return true;
 		}
 		hook(ep, r == WATCH_HELLO ? POINT_HELLO : POINT_RECORD);
+		weigh(ep);
 		watch_go(&ep->watch);
-		if (ep->ev->done_seen && ep->vmm_deadline > clock_ns() + AFTER_DONE_NS)
-			ep->vmm_deadline = clock_ns() + AFTER_DONE_NS;
+		if (ep->ev->done_seen && ep->vmm_deadline > clock_deadline(AFTER_DONE_NS))
+			ep->vmm_deadline = clock_deadline(AFTER_DONE_NS);
 	}
 	return true;
 }
@@ -200,9 +228,10 @@ static void watch_run(struct episode *ep)
 	bool open = true;
 
 	while (!ep->over) {
-		struct pollfd p[4] = {{.fd = ep->vmm.pidfd, .events = POLLIN},
-				      {.fd = ep->daemon.pidfd, .events = POLLIN},
-				      {.fd = open ? ep->sock : -1, .events = POLLIN}};
+		struct pollfd p[4] = {
+		    {.fd = ep->vmm.pidfd, .events = POLLIN},
+		    {.fd = ep->daemon.pid ? ep->daemon.pidfd : -1, .events = POLLIN},
+		    {.fd = open ? ep->sock : -1, .events = POLLIN}};
 
 		if (!await(ep, p, 3, ep->vmm_deadline,
 			   ep->ev->done_seen ? "the VMM did not end after its guest was done"
@@ -210,7 +239,7 @@ static void watch_run(struct episode *ep)
 			return;
 		if (open)
 			open = take_messages(ep);
-		if (child_wait(&ep->daemon, 0)) {
+		if (ep->daemon.pid && child_wait(&ep->daemon, 0)) {
 			ended_badly(ep, &ep->daemon);
 		} else if (child_wait(&ep->vmm, 0)) {
 			vmm_ended(ep);
@@ -231,7 +260,7 @@ static void dismiss_daemon(struct episode *ep)
 	if (cannot)
 		ep->over = false;
 	kill(ep->daemon.pid, SIGTERM);
-	if (!child_wait(&ep->daemon, clock_ns() + LEAVE_NS))
+	if (!child_wait(&ep->daemon, clock_deadline(LEAVE_NS)))
 		finish(ep, END_DAEMON_DIED, "the daemon did not leave when told to");
 	else if (child_code(&ep->daemon) != 0)
 		ended_badly(ep, &ep->daemon);
@@ -248,11 +277,11 @@ static void remove_device(struct episode *ep)
 {
 	struct err e = {0};
 
-	if (leftover_none(ep->c->device))
+	if (ep->c->given || leftover_none(ep->c->device))
 		return;
 	/* If nothing else went wrong then this did: a daemon that leaves takes its device along. */
 	finish(ep, END_LEFTOVER, "the daemon left its device %s behind", ep->c->device);
-	vduse_cleanup(ep->c->device, &e);
+	leftover_remove(ep->c->device, &e);
 	if (!leftover_none(ep->c->device))
 		left_over(ep, "device %s cannot be removed: %.150s", ep->c->device, e.text);
 }
@@ -284,11 +313,31 @@ static void read_trace(struct episode *ep)
 	FILE *f;
 
 	launch_path(ep->c, TRACE_FILE, path, sizeof(path));
-	f = fopen(path, "re");
+	f = ep->c->untraced ? NULL : fopen(path, "re");
 	if (!f)
 		return;
 	oracle_trace(ep->ev, f);
 	fclose(f);
+}
+
+/* The device, ours or the given one. */
+static void make_device(struct episode *ep)
+{
+	if (ep->c->cannot)
+		finish(ep, END_HOST_CANNOT, "%s", ep->c->cannot);
+	if (ep->c->untraced && matrix_needs_trace(ep->c->row))
+		finish(ep, END_HOST_CANNOT, "%s", ep->c->untraced);
+	if (!ep->over && ep->c->given)
+		snprintf(ep->node, sizeof(ep->node), "%s", ep->c->given);
+	if (ep->over || ep->c->given)
+		return;
+	start_daemon(ep);
+	if (!ep->over)
+		hook(ep, POINT_DAEMON_STARTED);
+	if (!ep->over)
+		await_ready(ep);
+	if (!ep->over)
+		hook(ep, POINT_DAEMON_READY);
 }
 
 void episode_run(const struct episode_config *c, struct evidence *ev)
@@ -298,18 +347,16 @@ void episode_run(const struct episode_config *c, struct evidence *ev)
 
 	memset(ev, 0, sizeof(*ev));
 	ev->scan_stride = c->scan_stride;
+	ev->untraced = c->untraced;
 	if (getrandom(&ep.seed, sizeof(ep.seed), 0) != sizeof(ep.seed))
 		finish(&ep, END_OWN_FAILURE, "getrandom: %s", strerror(errno));
+	/* A frame of canaries is for a group of stations then, and a device that drops what is not
+	 * for it (vdpasim_net: receive_filter) lets it come back. */
+	ep.seed.magic |= 1;
 	if (!ep.over)
-		start_daemon(&ep);
+		make_device(&ep);
 	if (!ep.over)
-		hook(&ep, POINT_DAEMON_STARTED);
-	if (!ep.over)
-		await_ready(&ep);
-	if (!ep.over) {
-		hook(&ep, POINT_DAEMON_READY);
 		start_vmm(&ep);
-	}
 	if (!ep.over) {
 		start_watch(&ep);
 		hook(&ep, POINT_VMM_STARTED);

@@ -32,6 +32,9 @@ struct episode_config {
 	const struct row *row;
 	const char *brk; /* a break's name, or NULL: isolated */
 	bool private_cvq;
+	const char *given;    /* a device that is there already: its node; NULL: one is made */
+	const char *cannot;   /* why it cannot run here, if that is known; or NULL */
+	const char *untraced; /* why there is no trace of the device; NULL: there is one */
 	uint64_t scan_stride;
 	bool full;
 	const char *dir;    /* an existing directory of its own: device.log, vmm.log, trace.jsonl,

@@ -53,7 +53,9 @@ struct attempt {
 	uint32_t aimed_arena; /* ... in the arena */
 	uint32_t
 	    chains_refused; /* trace oracle: chains of this queue that the device refused unread */
-	bool busy; /* trace oracle: the device changed status or served the CVQ meanwhile */
+	bool busy;	   /* trace oracle: the device changed status or served the CVQ meanwhile */
+	uint32_t commands; /* trace oracle: control commands that the device answered meanwhile, */
+	uint32_t resets;   /* ... and resets of it */
 };
 
 /** Oracle 1: what the guest claims to have read. */
@@ -80,6 +82,13 @@ struct stray {
 	uint64_t iova;
 };
 
+/** Control commands that the device was given and no driver may send. */
+struct odd_commands {
+	uint64_t count;
+	int64_t class, code; /* of the first; -1: it was shorter than that */
+	uint64_t len;
+};
+
 /** Oracle 3: the daemon's own account. */
 struct trace_finding {
 	bool read;	   /* there was a trace */
@@ -92,6 +101,17 @@ struct trace_finding {
 	struct stray data_in_cvq_asid; /* a data queue through the CVQ's ASID */
 	struct stray cvq_outside; /* the CVQ out of the arena, or writing where it may only read */
 	struct stray cvq_wrong_asid; /* the CVQ through another ASID than the VMM said */
+	struct odd_commands odd;
+	/* What data queue 0 and 1 tried in a sweep: bit n of [d]: an access at 2^n + d - 1; bit n:
+	 * at the beginning of the arena's page n. */
+	uint64_t swept[2][3];
+	uint32_t swept_pages[2];
+};
+
+/** How much memory of its own a process had at the first attempt, and at the end. */
+struct memory_finding {
+	bool seen;
+	uint32_t vmm_kb[2], daemon_kb[2];
 };
 
 struct evidence {
@@ -99,6 +119,7 @@ struct evidence {
 	char detail[240];
 	bool hello_seen, done_seen;
 	uint64_t scan_stride; /* as the guest was told */
+	const char *untraced; /* why there is no trace of the device; NULL: there should be one */
 	struct monitor_hello hello;
 	struct report_done done;
 	uint32_t steps_ok[2], steps_failed[2]; /* by phase: before, after */
@@ -108,6 +129,7 @@ struct evidence {
 	struct canary_finding canary;
 	struct arena_finding arena;
 	struct trace_finding trace;
+	struct memory_finding memory;
 	struct tally
 	    tally;   /* of a row that a program runs: then all between here and the ends is zero */
 	uint64_t ns; /* the whole episode, teardown included */

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ARGS 28
+#define ARGS 32
 
 /* execv() takes them as char *, and changes none. */
 struct args {
@@ -30,9 +30,9 @@ static void add_common(struct args *a, const struct episode_config *c, enum brea
 {
 	int id = c->brk ? break_by_name(c->brk) : -1;
 
-	if (c->private_cvq)
+	if (c->private_cvq && parent_is_ours(c->row->parent))
 		add(a, "--private-cvq", NULL);
-	if (id >= 0 && break_table[id].side == side)
+	if (id >= 0 && (break_table[id].side & side))
 		add(a, "--break", c->brk);
 }
 
@@ -63,7 +63,11 @@ int launch_daemon(struct child *daemon, const struct episode_config *c, int *rea
 	unlink(trace); /* an old one must not stand in for one that was never written */
 	add(&a, c->ringfence, "device");
 	add(&a, "--name", c->device);
-	add(&a, "--trace", trace);
+	add(&a, "--parent", parent_is_ours(c->row->parent) ? "vduse" : "vdpa_sim");
+	if (c->row->parent == PARENT_MLX5)
+		add(&a, "--shape", "mlx5");
+	if (!c->untraced)
+		add(&a, "--trace", trace);
 	add_common(&a, c, BREAK_IN_DEVICE);
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK)) {
 		ret = err_set(e, ERR_INTERNAL, errno, "pipe2", "daemon", "%s", "");
@@ -104,12 +108,14 @@ static int start_vmm(struct child *vmm, const struct episode_config *c, const ch
 	snprintf(attack, sizeof(attack), "%d", (int)c->row->attack->number);
 	snprintf(stride, sizeof(stride), "%" PRIu64, c->scan_stride);
 	snprintf(fd, sizeof(fd), "%d", monitor);
-	snprintf(timeout, sizeof(timeout), "%u", (c->run_ms + 999) / 1000);
+	snprintf(timeout, sizeof(timeout), "%u", (c->run_ms + 999) / 1000 * clock_patience());
 	add(&a, c->ringfence, "run");
 	add(&a, "--vdpa", node);
 	add(&a, "--attack", attack);
 	add(&a, "--placement", placement_name(c->row->placement));
 	add(&a, "--scan-stride", stride);
+	/* What our own device has to be able to do is known; of others, it is asked. */
+	add(&a, "--expect", parent_is_ours(c->row->parent) ? "all" : "offered");
 	add(&a, "--canary-key", key);
 	add(&a, "--canary-magic", magic);
 	add(&a, "--monitor", fd);

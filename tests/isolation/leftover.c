@@ -3,6 +3,7 @@
  */
 #include "leftover.h"
 
+#include "../../vdpa/sim/sim.h"
 #include "../../vdpa/vduse/dev.h"
 
 #include <dirent.h>
@@ -25,6 +26,12 @@ static bool exists(const char *dir, const char *name)
 bool leftover_none(const char *name)
 {
 	return !exists(VDPA_DEVICES, name) && !exists(VDUSE_DEVICES, name);
+}
+
+void leftover_remove(const char *name, struct err *e)
+{
+	if (!sim_cleanup(name, e))
+		(void)vduse_cleanup(name, e);
 }
 
 /* Whether @name is of a runner that is gone. */
@@ -51,7 +58,7 @@ static unsigned sweep(const char *path)
 		if (!orphan(d->d_name))
 			continue;
 		fprintf(stderr, "removing %s, left over from a run that was killed\n", d->d_name);
-		vduse_cleanup(d->d_name, &e);
+		leftover_remove(d->d_name, &e);
 		if (leftover_none(d->d_name))
 			continue;
 		fprintf(stderr, "%s\n", e.text);

@@ -3,15 +3,19 @@
 #include "matrix.h"
 
 #include "enum/table.h"
+#include "steps/table.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ON(parent) (1U << PARENT_##parent)
-#define ON_DEVICE ON(VDUSE)
+#define ON_DEVICE (ON(VDUSE) | ON(SIM) | ON(GIVEN))
 
 #define CONTROLS(...) ((const char *const[]){__VA_ARGS__, NULL})
+/* Its trace is made of its kernel functions' arguments (vdpa/sim/). */
+#define NO_COMMANDS "vdpa_sim's trace does not tell which control commands it gets"
+#define DEMANDS(...) ((const struct control_demand[]){__VA_ARGS__, {NULL, 0}})
 #define DMA_CONTROLS CONTROLS("merge-asid", "no-asid-ack", "ignore-group")
 #define DMA_HELD                                                                                   \
 	{                                                                                          \
@@ -42,7 +46,7 @@ static const struct attack attacks[] = {
     {.number = ATTACK_DESC,
      .name = "desc-at-cvq",
      .claim = "no data queue takes descriptors from CVQ memory",
-     .parents = ON_DEVICE,
+     .parents = ON_DEVICE | ON(MLX5), /* whose third group is for descriptors */
      .placed = true,
      .controls = DMA_CONTROLS,
      .extent = EXTENT_RINGS,
@@ -84,9 +88,136 @@ static const struct attack attacks[] = {
      .extent = EXTENT_BUFFERS,
      .demand = SAW_CHANGE | SAW_REACH,
      .held = DMA_HELD},
+    {.number = ATTACK_INDIRECT,
+     .name = "indirect",
+     .claim = "no indirect table leads to CVQ memory, nor a malformed one anywhere",
+     .parents = ON(VDUSE) | ON(SIM),
+     .placed = true,
+     .controls = CONTROLS("merge-asid", "ignore-group", "skip-check=chain-indirect",
+			  "skip-check=indirect-nested", "skip-check=indirect-next"),
+     .extent = EXTENT_INDIRECT,
+     .demand = SAW_ALLOWED,
+     .demands = DEMANDS({"merge-asid", SAW_SECRET | SAW_CHANGE | SAW_REACH},
+			{"ignore-group", SAW_SECRET | SAW_CHANGE | SAW_REACH}),
+     .held = DMA_HELD},
+    {.number = ATTACK_STRADDLE,
+     .name = "straddle",
+     .claim = "nothing that begins where it may goes on into CVQ memory, or out of guest RAM",
+     .parents = ON(VDUSE) | ON(SIM),
+     .placed = true,
+     .controls = CONTROLS("shared-memfd", "skip-check=chain-ram"),
+     .extent = EXTENT_STRADDLE,
+     .demand = SAW_ALLOWED,
+     .demands = DEMANDS({"shared-memfd", SAW_SECRET}),
+     .held = {"refused as a whole at every edge", "refused as a whole at every edge of RAM"}},
+    {.number = ATTACK_SWEEP,
+     .name = "sweep",
+     .claim = "no address of 64 bits leads a data queue to CVQ memory",
+     .parents = ON(VDUSE) | ON(SIM),
+     .placed = true,
+     .controls = CONTROLS("merge-asid", "ignore-group"),
+     .extent = EXTENT_SWEEP,
+     .demand = SAW_SECRET | SAW_REACH,
+     .held = {"every 2^n - 1, 2^n, 2^n + 1 and random ones: RAM or refused",
+	      "every 2^n - 1, 2^n, 2^n + 1 and random ones: RAM or refused"}},
+    {.number = ATTACK_TOCTOU,
+     .name = "toctou",
+     .claim = "a command that changes while it is copied reaches the device as it was judged",
+     .parents = ON(VDUSE) | ON(SIM),
+     .controls = CONTROLS("double-fetch", "skip-check=cvq-validate"),
+     .extent = EXTENT_TOCTOU,
+     .demand = SAW_FORGED,
+     .not_on_sim = NO_COMMANDS,
+     .held = {"what the device got was what was judged"}},
+    {.number = ATTACK_RESET,
+     .name = "reset-inflight",
+     .claim = "a reset with a command in flight leaves nothing of it, and isolation as it was",
+     .parents = ON(VDUSE) | ON(SIM),
+     .placed = true,
+     .controls = CONTROLS("merge-asid", "trust-reset"),
+     .extent = EXTENT_RESET,
+     .demand = SAW_SECRET | SAW_REACH,
+     .demands = DEMANDS({"trust-reset", SAW_STRAY}),
+     .not_on_sim = NO_COMMANDS,
+     .held = {"no answer of an old command; refused after each",
+	      "no answer of an old command; guest RAM after each"}},
+    {.number = ATTACK_SWAP,
+     .name = "queue-swap",
+     .claim = "no ring's place makes a data queue of the CVQ, or the reverse",
+     .parents = ON(VDUSE) | ON(SIM),
+     .placed = true,
+     .controls = CONTROLS("merge-asid", "ignore-group"),
+     .extent = EXTENT_SWAP,
+     .demand = SAW_SECRET | SAW_REACH,
+     .held = {"rings in CVQ memory refused, on both sides", "rings there were guest RAM's"}},
+    {.number = ATTACK_RENEGOTIATE,
+     .name = "renegotiate",
+     .claim = "no choice of features moves or removes the CVQ's isolation",
+     .parents = ON(VDUSE) | ON(SIM),
+     .placed = true,
+     .controls = CONTROLS("merge-asid", "trust-reset", "skip-check=mmio-ok-offered",
+			  "skip-check=mmio-features-late"),
+     .extent = EXTENT_RENEGOTIATE,
+     .demand = SAW_ALLOWED,
+     .demands = DEMANDS({"merge-asid", SAW_SECRET | SAW_REACH}, {"trust-reset", SAW_STRAY}),
+     .held = {"not offered, late or early: not taken; refused after each",
+	      "not offered, late or early: not taken; guest RAM after each"}},
+    {.number = ATTACK_NOTIFY,
+     .name = "notify",
+     .claim = "a notification moves the queue that it names, and no other",
+     .parents = ON(VDUSE) | ON(SIM),
+     .controls = CONTROLS("passthrough", "skip-check=mmio-notify-queue"),
+     .extent = EXTENT_NOTIFY,
+     .demand = SAW_ALLOWED,
+     .demands = DEMANDS({"passthrough", SAW_STRAY}),
+     .held = {"over 1,000 numbers of no queue did nothing (--full: 2^16)"}},
+    {.number = ATTACK_FLOOD,
+     .name = "floods",
+     .claim = "floods of kicks, commands and resets stop nothing and break nothing",
+     .parents = ON(VDUSE) | ON(SIM),
+     .controls = CONTROLS("merge-asid"),
+     .extent = EXTENT_FLOOD,
+     .demand = SAW_SECRET | SAW_REACH,
+     .held = {"all answered, nothing grew"}},
+    {.number = ATTACK_CONFIG,
+     .name = "config",
+     .claim = "nothing of the config space changes but the MAC, and that as a whole",
+     .parents = ON(VDUSE) | ON(SIM),
+     .controls = CONTROLS("skip-check=mmio-write-width", "skip-check=mmio-generation"),
+     .extent = EXTENT_CONFIG,
+     .demand = SAW_ALLOWED,
+     .held = {"writes without effect; no MAC read that was not sent"}},
 };
 
-#define ATTACKS (sizeof(attacks) / sizeof(attacks[0]))
+/* The hostile daemon's rows. */
+static const struct attack hostile[] = {
+    {.number = 33,
+     .name = "bad-answers",
+     .claim =
+	 "whatever a daemon answers, the VMM completes the guest's command in time and goes on",
+     .program = "hostile",
+     .parents = ON(VDUSE),
+     .controls = CONTROLS("no-deadline", "skip-check=svq-unasked", "skip-check=svq-index",
+			  "skip-check=svq-id", "skip-check=svq-len", "skip-check=svq-ack",
+			  "skip-check=cvq-late")},
+    {.number = 34,
+     .name = "bad-memory",
+     .claim = "whatever a daemon does to the files it gets, the VMM lives, and what may only be "
+	      "read stays",
+     .program = "hostile",
+     .parents = ON(VDUSE),
+     .controls = CONTROLS("unsealed", "shared-memfd")},
+    {.number = 35,
+     .name = "bad-life",
+     .claim = "whatever becomes of a daemon, the guest is told in time and the VMM ends cleanly",
+     .program = "hostile",
+     .parents = ON(VDUSE),
+     .controls = CONTROLS("no-deadline")},
+};
+
+#define GUESTS ((unsigned)(sizeof(attacks) / sizeof(attacks[0])))
+#define HOSTILE ((unsigned)(sizeof(hostile) / sizeof(hostile[0])))
+#define ATTACKS (GUESTS + HOSTILE + STEPS_ROWS)
 #define PLACEMENTS 2
 
 static_assert(PLACE_HOLE == 0 && PLACE_ALIASED == 1, "struct attack.held is indexed by placement");
@@ -105,6 +236,29 @@ static const struct attack *process_attack(unsigned i)
 	return a;
 }
 
+/* So have those that a client runs step by step. */
+static const struct attack *steps_attack(unsigned i)
+{
+	static struct attack made[STEPS_ROWS];
+	struct attack *a = &made[i];
+
+	*a = (struct attack){.number = steps_rows[i].number,
+			     .name = steps_rows[i].name,
+			     .claim = steps_rows[i].claim,
+			     .program = "steps",
+			     .parents = ON(VDUSE) | ON(SIM),
+			     .controls = steps_rows[i].controls};
+	return a;
+}
+
+static const struct attack *attack_at(unsigned i)
+{
+	if (i < GUESTS)
+		return &attacks[i];
+	i -= GUESTS;
+	return i < STEPS_ROWS ? steps_attack(i) : &hostile[i - STEPS_ROWS];
+}
+
 const char *placement_name(enum placement p)
 {
 	return p == PLACE_HOLE ? "hole" : "aliased";
@@ -112,9 +266,22 @@ const char *placement_name(enum placement p)
 
 const char *parent_name(enum parent p)
 {
-	static const char *const names[PARENTS] = {"vduse", "vdpa_sim", "given", "process"};
+	static const char *const names[PARENTS] = {"vduse", "vduse-mlx5", "vdpa_sim", "given",
+						   "process"};
 
 	return names[p];
+}
+
+bool parent_is_ours(enum parent p)
+{
+	return p == PARENT_VDUSE || p == PARENT_MLX5;
+}
+
+bool matrix_needs_trace(const struct row *row)
+{
+	/* What rows 8 to 29 have covered is for the trace to say, too (extent.c). */
+	return (row->attack->demand & (SAW_REACH | SAW_STRAY | SAW_FORGED)) ||
+	       (!row->attack->program && row->attack->extent > EXTENT_BUFFERS);
 }
 
 static struct row make_row(const struct attack *a, enum parent parent, enum placement placement)
@@ -146,9 +313,9 @@ static struct row find_row(unsigned want, unsigned *count)
 	for (unsigned parent = 0; parent < PARENT_PROCESS; parent++)
 		for (unsigned placement = 0; placement < PLACEMENTS; placement++)
 			for (unsigned i = 0; i < ATTACKS; i++)
-				if (exists(&attacks[i], (enum parent)parent, placement) &&
+				if (exists(attack_at(i), (enum parent)parent, placement) &&
 				    n++ == want)
-					return make_row(&attacks[i], (enum parent)parent,
+					return make_row(attack_at(i), (enum parent)parent,
 							(enum placement)placement);
 	*count = n;
 	return (struct row){0};
@@ -189,17 +356,38 @@ static unsigned process_controls(unsigned row, const char *out[CONTROLS_MAX])
 	return n;
 }
 
-/* What breaks the device can be put only into one of ours. */
+/* What breaks the device can be put only into one of ours; a program may have a way of its own for
+ * what breaks both ends. */
 static bool can_break(const struct row *row, const char *name)
 {
+	uint32_t devices = BREAK_IN_DEVICE;
+
 	for (unsigned id = 0; id < BREAK_COUNT; id++)
 		if (!strcmp(break_table[id].name, name))
-			return break_table[id].side != BREAK_IN_DEVICE ||
-			       row->parent == PARENT_VDUSE;
+			return parent_is_ours(row->parent) ||
+			       (row->attack->program ? break_table[id].side != devices
+						     : !(break_table[id].side & devices));
 	return true;
 }
 
-unsigned matrix_controls(const struct row *row, const char *out[CONTROLS_MAX])
+bool matrix_sample(struct row *row)
+{
+	const struct attack *a = row->attack;
+	bool second = a->placed && row->placement != PLACE_HOLE;
+
+	if (row->parent == PARENT_PROCESS)
+		return true;
+	row->sampled =
+	    row->parent != PARENT_VDUSE || second || (a->program && !strcmp(a->program, "steps"));
+	if (row->parent == PARENT_MLX5)
+		return !second;
+	if (row->parent != PARENT_SIM || a->program)
+		return true;
+	return a->number <= ATTACK_WRITABLE || (a->placed && !second);
+}
+
+/* All there are, whether they are run or not. */
+static unsigned all_controls(const struct row *row, const char *out[CONTROLS_MAX])
 {
 	unsigned n = 0;
 
@@ -212,6 +400,21 @@ unsigned matrix_controls(const struct row *row, const char *out[CONTROLS_MAX])
 		if (can_break(row, *c))
 			out[n++] = *c;
 	return n;
+}
+
+uint32_t matrix_demand(const struct row *row, const char *control)
+{
+	for (const struct control_demand *d = row->attack->demands; d && d->control; d++)
+		if (!strcmp(d->control, control))
+			return d->demand;
+	return row->attack->demand;
+}
+
+unsigned matrix_controls(const struct row *row, const char *out[CONTROLS_MAX])
+{
+	unsigned n = all_controls(row, out);
+
+	return row->sampled && n ? 1 : n;
 }
 
 bool matrix_row_has_control(const struct row *row, const char *name)

@@ -22,7 +22,10 @@ enum sight {
 	SAW_EXECUTE =
 	    1U
 	    << 3, /* the guest ran code in every page of the arena, and arena: it was put there */
-	SAW_SCAN = 1U << 4, /* canaries: every search of a whole range found a secret */
+	SAW_SCAN = 1U << 4,    /* canaries: every search of a whole range found a secret */
+	SAW_STRAY = 1U << 5,   /* trace: the CVQ used other memory or another ASID than its own */
+	SAW_FORGED = 1U << 6,  /* trace: the device got a command that no driver may send */
+	SAW_ALLOWED = 1U << 7, /* the guest: what must be refused was not */
 };
 
 /** What the attempts of a guest's row have to cover before it counts as tested. */
@@ -34,15 +37,33 @@ enum extent {
 			 */
 	EXTENT_BUFFERS, /* the same, where a queue that works the other way may refuse the chain
 			   unread */
+	/* Kind by kind, as extent.c lists them. */
+	EXTENT_INDIRECT,
+	EXTENT_STRADDLE,
+	EXTENT_SWEEP,
+	EXTENT_TOCTOU,
+	EXTENT_RESET,
+	EXTENT_SWAP,
+	EXTENT_RENEGOTIATE,
+	EXTENT_NOTIFY,
+	EXTENT_FLOOD,
+	EXTENT_CONFIG,
 };
 
 /** The other end of vhost-vdpa. */
 enum parent {
 	PARENT_VDUSE,	/* our daemon */
+	PARENT_MLX5,	/* our daemon in the shape of mlx5_vdpa: more groups than address spaces */
 	PARENT_SIM,	/* vdpa_sim_net */
 	PARENT_GIVEN,	/* a device that is there already */
 	PARENT_PROCESS, /* none: the row is about our own process, and needs no kernel */
 	PARENTS,
+};
+
+/** What a control must show that breaks something else than the row's others. */
+struct control_demand {
+	const char *control;
+	uint32_t demand; /* set of enum sight */
 };
 
 struct attack {
@@ -56,7 +77,9 @@ struct attack {
 
 	/* A guest's only. */
 	enum extent extent;
-	uint32_t demand;     /* set of enum sight */
+	uint32_t demand;		      /* set of enum sight: what each control must show, */
+	const struct control_demand *demands; /* but these; to a NULL name, or NULL */
+	const char *not_on_sim;		      /* why vdpa_sim cannot show it; or NULL */
 	const char *held[2]; /* how it was held, indexed by enum placement; one short clause */
 };
 
@@ -65,22 +88,36 @@ struct row {
 	enum parent parent;
 	enum placement placement; /* PLACE_HOLE if attack->placed is false */
 	char name[64];		  /* "vduse/hole/desc-at-cvq", "process/chains" */
+	bool sampled;		  /* of its controls the first alone is run */
 };
 
 unsigned matrix_rows(void);
+/**
+ * Make of @row what the default set has of it, which ends in a minute or so: false if it is left to
+ * --full. Every attack stays, with a control; what is left out are controls shown for the same
+ * attack elsewhere, and the second placement where only the parent differs.
+ */
+bool matrix_sample(struct row *row);
 /** Row @i, 0 <= i < matrix_rows(), in order of parents, placements, numbers. */
 struct row matrix_row(unsigned i);
 
 /** "hole" or "aliased", as `ringfence run --placement` takes it. */
 const char *placement_name(enum placement p);
-/** "vduse", "vdpa_sim", "given", "process". */
+/** "vduse", "vduse-mlx5", "vdpa_sim", "given", "process". */
 const char *parent_name(enum parent p);
+/** Whether our daemon is behind it. */
+bool parent_is_ours(enum parent p);
+/** Whether only the trace can show that @row was tried, and its controls succeed. */
+bool matrix_needs_trace(const struct row *row);
 
 /** The most controls that a row can have. */
 #define CONTROLS_MAX (BREAK_COUNT + CHECK_COUNT)
 
 /** The names of @row's controls, as --break takes them, in table order; returns how many. */
 unsigned matrix_controls(const struct row *row, const char *out[CONTROLS_MAX]);
+
+/** What @control must show on @row: a set of enum sight. */
+uint32_t matrix_demand(const struct row *row, const char *control);
 
 /** Whether @row has that break for a control; whether any has: no other can be seen by the proof.
  */

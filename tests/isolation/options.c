@@ -10,7 +10,8 @@
 
 #define TIMEOUT_DEFAULT_MS 900000
 #define JOBS_MAX 8 /* POOL_JOBS_MAX */
-#define PARENTS_ALL (1U << PARENT_VDUSE | 1U << PARENT_SIM | 1U << PARENT_PROCESS)
+#define PARENTS_VDUSE (1U << PARENT_VDUSE | 1U << PARENT_MLX5)
+#define PARENTS_ALL (PARENTS_VDUSE | 1U << PARENT_SIM | 1U << PARENT_PROCESS)
 
 const char options_help[] =
     "usage: ringfence prove [OPTIONS]\n"
@@ -21,8 +22,13 @@ const char options_help[] =
     "looks).\n"
     "\n"
     "  --list             name the rows and their controls, and stop\n"
+    "  --differences      a table of where the parents' answers differ, and stop\n"
     "  --filter GLOB      only rows whose name matches; may be given more than once\n"
     "  --parent NAME      the device's parent: vduse, vdpa_sim, or all (default)\n"
+    "  --vdpa DEV         a device that is there already, /dev/vhost-vdpa-N, in place of those; it "
+    "is "
+    "reset\n"
+    "                     and used. Only what needs no trace of it can be shown on it\n"
     "  --break NAME       break the configuration that should be isolated; rows must be breached. "
     "Runs no\n"
     "                     controls. --list has the names\n"
@@ -49,8 +55,10 @@ const char options_help[] =
 
 enum {
 	OPT_LIST = 256,
+	OPT_DIFFERENCES,
 	OPT_FILTER,
 	OPT_PARENT,
+	OPT_VDPA,
 	OPT_BREAK,
 	OPT_NO_CONTROLS,
 	OPT_ENUMERATE,
@@ -68,8 +76,10 @@ enum {
 
 static const struct option table[] = {
     {"list", no_argument, NULL, OPT_LIST},
+    {"differences", no_argument, NULL, OPT_DIFFERENCES},
     {"filter", required_argument, NULL, OPT_FILTER},
     {"parent", required_argument, NULL, OPT_PARENT},
+    {"vdpa", required_argument, NULL, OPT_VDPA},
     {"break", required_argument, NULL, OPT_BREAK},
     {"no-controls", no_argument, NULL, OPT_NO_CONTROLS},
     {"enumerate", required_argument, NULL, OPT_ENUMERATE},
@@ -138,7 +148,7 @@ static int set_parents(uint32_t *to, const char *text, struct err *e)
 	if (!strcmp(text, "all"))
 		*to = PARENTS_ALL;
 	else if (!strcmp(text, parent_name(PARENT_VDUSE)))
-		*to = 1U << PARENT_VDUSE | process;
+		*to = PARENTS_VDUSE | process;
 	else if (!strcmp(text, parent_name(PARENT_SIM)))
 		*to = 1U << PARENT_SIM | process;
 	else
@@ -156,6 +166,9 @@ static int set_text(struct options *o, int opt, const char *text, struct err *e)
 		return 0;
 	case OPT_PARENT:
 		return set_parents(&o->parents, text, e);
+	case OPT_VDPA:
+		o->vdpa = text;
+		return *text ? 0 : usage(e, "--vdpa", "takes a path like /dev/vhost-vdpa-0");
 	case OPT_ENUMERATE:
 		o->enumerate = text;
 		return 0;
@@ -199,6 +212,8 @@ static bool set_flag(struct options *o, int opt)
 	switch (opt) {
 	case OPT_LIST:
 		return o->list = true;
+	case OPT_DIFFERENCES:
+		return o->differences = true;
 	case OPT_FULL:
 		return o->full = true;
 	case OPT_NO_CONTROLS:
@@ -229,6 +244,18 @@ static const char *culprit(char name[3], char **argv)
 	return name;
 }
 
+/* One device has one user at a time. */
+static int set_given(struct options *o, struct err *e)
+{
+	if (o->parents != PARENTS_ALL)
+		return usage(e, "--parent", "means nothing beside --vdpa");
+	if (o->jobs > 1)
+		return usage(e, "--jobs", "is 1 with --vdpa");
+	o->parents = 1U << PARENT_GIVEN;
+	o->jobs = 1;
+	return 0;
+}
+
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
 	int opt, ret;
@@ -253,7 +280,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	}
 	if (optind < argc)
 		return usage(e, argv[optind], "takes no such argument (--help names the options)");
-	return 0;
+	return o->vdpa ? set_given(o, e) : 0;
 }
 
 bool options_select(const struct options *o, const char *row)

@@ -14,12 +14,13 @@
 enum format { FORMAT_AUTO, FORMAT_HUMAN, FORMAT_TAP, FORMAT_JSON };
 
 struct options {
-	bool help, version, list, require, full, verbose, quiet;
+	bool help, version, list, differences, require, full, verbose, quiet;
 	const char *filter[OPTIONS_FILTERS]; /* a row is selected if any matches; none: all rows */
 	unsigned filters;
 	const char *brk; /* a break's name, or NULL */
 	bool no_controls;
 	uint32_t parents;		    /* set of enum parent */
+	const char *vdpa;		    /* the given device's node, or NULL */
 	const char *enumerate, *enumerated; /* files, see ahead.h; or NULL */
 	unsigned repeat;
 	unsigned jobs; /* 0: not given */

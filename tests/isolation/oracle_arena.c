@@ -103,12 +103,16 @@ static const char *check_files(struct arena_finding *f, const struct monitor_hel
 			       const int fds[3])
 {
 	const uint64_t want[3] = {hello->ram_size, hello->arena_readable, hello->arena_writable};
+	const uint64_t from[3] = {0, hello->arena_offset[0], hello->arena_offset[1]};
 	struct stat st[3];
 
 	for (int i = 0; i < 3; i++) {
+		uint64_t size;
+
 		if (fstat(fds[i], &st[i]))
 			return "a file cannot be looked at";
-		if ((uint64_t)st[i].st_size < want[i])
+		size = (uint64_t)st[i].st_size;
+		if (from[i] > size || want[i] > size - from[i])
 			return "a file is shorter than the VMM said";
 	}
 	f->ram_ino = st[0].st_ino;
@@ -124,6 +128,24 @@ static const char *check_files(struct arena_finding *f, const struct monitor_hel
 	return check_seals(fds);
 }
 
+/* Whether its bytes can be looked at all the same: a file that can shrink would be a SIGBUS. */
+static bool may_be_mapped(const struct monitor_hello *hello, const int fds[3])
+{
+	const uint64_t len[2] = {hello->arena_readable, hello->arena_writable};
+
+	for (int i = 0; i < 2; i++) {
+		int seals = fcntl(fds[i + 1], F_GET_SEALS);
+		struct stat st;
+
+		if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fds[i + 1], &st) ||
+		    hello->arena_offset[i] % ARENA_PAGE ||
+		    hello->arena_offset[i] > (uint64_t)st.st_size ||
+		    len[i] > (uint64_t)st.st_size - hello->arena_offset[i])
+			return false;
+	}
+	return true;
+}
+
 static bool sane_size(uint64_t len)
 {
 	return len && len % ARENA_PAGE == 0 && len <= ARENA_MAX;
@@ -135,13 +157,16 @@ int arena_open(struct arena *a, struct arena_finding *f, const struct monitor_he
 	if (!sane_size(hello->arena_readable) || !sane_size(hello->arena_writable))
 		return err_set(e, ERR_INTERNAL, EINVAL, "hello", "arena", "its sizes are no pages");
 	f->files_bad = check_files(f, hello, fds);
-	if (f->files_bad)
-		return 0; /* nothing to gain from its bytes, and a file that can shrink would be a
-			     SIGBUS */
+	if (!may_be_mapped(hello, fds)) {
+		if (!f->files_bad)
+			f->files_bad = "the arena cannot be mapped";
+		return 0;
+	}
 	a->part_len[0] = hello->arena_readable;
 	a->part_len[1] = hello->arena_writable;
 	for (int i = 0; i < 2; i++) {
-		void *p = mmap(NULL, a->part_len[i], PROT_READ, MAP_SHARED, fds[i + 1], 0);
+		void *p = mmap(NULL, a->part_len[i], PROT_READ, MAP_SHARED, fds[i + 1],
+			       (off_t)hello->arena_offset[i]);
 
 		if (p == MAP_FAILED)
 			return err_set(e, ERR_INTERNAL, errno, "mmap",

@@ -120,13 +120,34 @@ static bool meanwhile(const struct attempt *at, uint64_t t)
 	return t >= at->from_ns && t <= at->to_ns;
 }
 
+/* A sweep is one attempt of many addresses: which they were is noted here. */
+static void note_swept(struct evidence *ev, const struct translation *tr)
+{
+	const struct monitor_hello *h = &ev->hello;
+	uint64_t off = tr->iova - h->arena_iova, page = off / 4096;
+
+	for (unsigned n = 0; n < 64; n++)
+		for (unsigned d = 0; d < 3; d++)
+			if (tr->iova == (UINT64_C(1) << n) + d - 1)
+				ev->trace.swept[tr->queue][d] |= UINT64_C(1) << n;
+	if (off % 4096 == 0 && page < 32)
+		ev->trace.swept_pages[tr->queue] |= 1u << page;
+}
+
 static void match_attempts(struct evidence *ev, const struct translation *tr)
 {
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		struct attempt *at = &ev->attempt[i];
 
-		if (tr->queue == ev->hello.cvq_index)
+		if (tr->queue == ev->hello.cvq_index) {
+			/* Its addresses are the arena's own: what an attempt on the CVQ aims at are
+			 * the guest's, which the device never sees. */
 			at->busy |= meanwhile(at, tr->t);
+			continue;
+		}
+		if (at->mark.shape == SHAPE_SWEEP && tr->queue < 2 && tr->queue == at->mark.queue &&
+		    meanwhile(at, tr->t))
+			note_swept(ev, tr);
 		if (!belongs_to(ev, i, tr->t) || tr->queue != at->mark.queue ||
 		    !meet(tr->iova, tr->len, at->mark.address, at->mark.length))
 			continue;
@@ -137,14 +158,47 @@ static void match_attempts(struct evidence *ev, const struct translation *tr)
 }
 
 /* A start or a reset in between: the VMM lays its rings out anew. */
-static bool take_restart(struct evidence *ev, const json_t *line)
+static bool take_restart(struct evidence *ev, const json_t *line, bool reset)
 {
 	uint64_t t;
 
 	if (!get_uint(line, "t", &t))
 		return false;
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		bool then = meanwhile(&ev->attempt[i], t);
+
+		ev->attempt[i].busy |= then;
+		ev->attempt[i].resets += then && reset;
+	}
+	return true;
+}
+
+/* What a driver may send on a device like ours (section 5.1.6.5): class, command, bytes in all. The
+ * VMM has to see to it that the device gets nothing else. */
+static bool may_be_sent(int64_t class, int64_t code, uint64_t len)
+{
+	return (class == 0 && (code == 0 || code == 1) && len == 3) ||
+	       (class == 1 && code == 1 && len == 8);
+}
+
+static bool take_command(struct evidence *ev, const json_t *line)
+{
+	const json_t *class = json_object_get(line, "class"), *code = json_object_get(line, "cmd");
+	struct odd_commands *odd = &ev->trace.odd;
+	uint64_t t, len;
+
+	if (!get_uint(line, "t", &t) || !get_uint(line, "len", &len) || !json_is_integer(class) ||
+	    !json_is_integer(code))
+		return false;
 	for (uint32_t i = 0; i < ev->attempts; i++)
-		ev->attempt[i].busy |= meanwhile(&ev->attempt[i], t);
+		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
+	if (may_be_sent(json_integer_value(class), json_integer_value(code), len))
+		return true;
+	if (odd->count++ == 0) {
+		odd->class = json_integer_value(class);
+		odd->code = json_integer_value(code);
+		odd->len = len;
+	}
 	return true;
 }
 
@@ -173,7 +227,9 @@ static bool judge_line(struct evidence *ev, const json_t *line)
 		ev->trace.overflow = true;
 	ev->trace.ended = !strcmp(event, "end");
 	if (!strcmp(event, "status") || !strcmp(event, "reset"))
-		return take_restart(ev, line);
+		return take_restart(ev, line, *event == 'r');
+	if (!strcmp(event, "cvq"))
+		return take_command(ev, line);
 	if (!strcmp(event, "bad"))
 		return take_bad_chain(ev, line);
 	if (strcmp(event, "translate"))

@@ -59,6 +59,32 @@ bool plan_needs_kernel(const struct options *o)
 	return false;
 }
 
+bool plan_needs(const struct options *o, enum parent parent)
+{
+	for (unsigned i = 0; i < matrix_rows(); i++) {
+		struct row row = matrix_row(i);
+
+		if (row.parent == parent && selected(o, &row))
+			return true;
+	}
+	return false;
+}
+
+static const char *cannot(const struct prove *p, const struct row *row)
+{
+	if (row->parent != PARENT_SIM)
+		return NULL;
+	return p->env.sim_missing[0] ? p->env.sim_missing : row->attack->not_on_sim;
+}
+
+static const char *untraced(const struct prove *p, enum parent parent)
+{
+	if (parent == PARENT_GIVEN)
+		return "nobody keeps a trace of a given device, and only that could show that its "
+		       "queues tried";
+	return parent == PARENT_SIM && p->env.sim_untraced[0] ? p->env.sim_untraced : NULL;
+}
+
 static unsigned run_ms(const struct prove *p, const struct row *row)
 {
 	if (row->attack->program)
@@ -78,14 +104,18 @@ static int add_task(struct prove *p, unsigned row, struct run *run, const char *
 	*t = (struct pool_task){.run = run, .row = row};
 	if (r->row.parent == PARENT_PROCESS)
 		t->ahead = p->ahead;
-	t->config = (struct episode_config){.ringfence = p->ringfence,
-					    .row = &r->row,
-					    .brk = brk,
-					    .private_cvq = p->env.stock,
-					    .scan_stride = p->o.full ? STRIDE_FULL : STRIDE,
-					    .full = p->o.full,
-					    .ready_ms = EPISODE_READY_MS,
-					    .run_ms = run_ms(p, &r->row)};
+	t->config =
+	    (struct episode_config){.ringfence = p->ringfence,
+				    .row = &r->row,
+				    .brk = brk,
+				    .private_cvq = p->env.stock,
+				    .given = r->row.parent == PARENT_GIVEN ? p->o.vdpa : NULL,
+				    .cannot = cannot(p, &r->row),
+				    .untraced = untraced(p, r->row.parent),
+				    .scan_stride = p->o.full ? STRIDE_FULL : STRIDE,
+				    .full = p->o.full,
+				    .ready_ms = EPISODE_READY_MS,
+				    .run_ms = run_ms(p, &r->row)};
 	p->left[row]++;
 	snprintf(name, sizeof(name), p->o.repeat > 1 ? "%s.%u" : "%s", r->row.name, r->repeat);
 	return out_episode(&p->out, name, brk ? brk : "isolated", t->dir, sizeof(t->dir), e);
@@ -123,15 +153,21 @@ int plan_check(const struct options *o, struct err *e)
 		       "no row has it for a control, so none would notice");
 }
 
-/* How many rows and runs the options ask for. */
-static void count(const struct options *o, size_t *rows, size_t *runs)
+/* The default set is cut down; who names rows gets them whole. */
+static bool cut_down(const struct options *o)
+{
+	return !o->full && !o->filters && !o->brk && !o->no_controls;
+}
+
+/* How many rows and runs the options ask for, or would if nothing was cut down. */
+static void count(const struct options *o, bool cut, size_t *rows, size_t *runs)
 {
 	*rows = *runs = 0;
 	for (unsigned i = 0; i < matrix_rows(); i++) {
 		struct row row = matrix_row(i);
 		const char *name[CONTROLS_MAX];
 
-		if (!selected(o, &row))
+		if (!selected(o, &row) || (cut && !matrix_sample(&row)))
 			continue;
 		*rows += 1;
 		*runs += 1 + (wants_controls(o) ? matrix_controls(&row, name) : 0);
@@ -142,10 +178,12 @@ static void count(const struct options *o, size_t *rows, size_t *runs)
 
 int plan_make(struct prove *p, struct err *e)
 {
-	size_t rows, runs;
+	size_t rows, runs, all_rows, all_runs;
+	bool cut = cut_down(&p->o);
 	int ret = 0;
 
-	count(&p->o, &rows, &runs);
+	count(&p->o, cut, &rows, &runs);
+	count(&p->o, false, &all_rows, &all_runs);
 	p->row = calloc(rows + 1, sizeof(*p->row));
 	p->left = calloc(rows + 1, sizeof(*p->left));
 	p->task = calloc(runs + 1, sizeof(*p->task));
@@ -157,16 +195,19 @@ int plan_make(struct prove *p, struct err *e)
 		for (unsigned i = 0; !ret && i < matrix_rows(); i++) {
 			struct row row = matrix_row(i);
 
-			if (selected(&p->o, &row))
+			if (selected(&p->o, &row) && (!cut || matrix_sample(&row)))
 				ret = add_row(p, &row, repeat, e);
 		}
 	}
-	p->ses = (struct session){.env = &p->env,
-				  .brk = p->o.brk,
-				  .no_controls = p->o.no_controls,
-				  .planned = p->rows,
-				  .repeats = p->o.repeat,
-				  .full = p->o.full};
+	p->ses =
+	    (struct session){.env = &p->env,
+			     .brk = p->o.brk,
+			     .no_controls = p->o.no_controls,
+			     .more_rows = (unsigned)(all_rows - rows),
+			     .more_controls = (unsigned)((all_runs - all_rows) - (runs - rows)),
+			     .planned = p->rows,
+			     .repeats = p->o.repeat,
+			     .full = p->o.full};
 	return ret;
 }
 

@@ -34,7 +34,7 @@ static void run_once(const struct pool_task *t)
 		episode_run(&t->config, &run->ev);
 	}
 	run->finding = run->as_isolated ? verdict_isolated(t->config.row, &run->ev)
-					: verdict_control(t->config.row, &run->ev);
+					: verdict_control(t->config.row, run->brk, &run->ev);
 }
 
 static void run_task(struct pool *p, unsigned i)

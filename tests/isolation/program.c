@@ -2,7 +2,6 @@
 /* The life of a row's program; see program.h. It must never wait for it without a deadline. */
 #include "program.h"
 
-#include "../../vdpa/vduse/dev.h"
 #include "launch.h"
 #include "leftover.h"
 
@@ -141,7 +140,7 @@ static void tidy(struct program *p)
 		return;
 	if (p->ev->end == END_COMPLETE)
 		finish(p, END_LEFTOVER, "its program left its device %s behind", p->c->device);
-	vduse_cleanup(p->c->device, &e);
+	leftover_remove(p->c->device, &e);
 	if (!leftover_none(p->c->device))
 		finish(p, END_LEFTOVER, "device %s cannot be removed: %.150s", p->c->device,
 		       e.text);
@@ -150,7 +149,7 @@ static void tidy(struct program *p)
 void program_run(const struct episode_config *c, struct evidence *ev)
 {
 	struct program p = {.c = c, .ev = ev, .out = -1};
-	uint64_t from = clock_ns(), deadline = from + c->run_ms * UINT64_C(1000000);
+	uint64_t from = clock_ns(), deadline = clock_deadline(c->run_ms * UINT64_C(1000000));
 	struct err e = {0};
 
 	memset(ev, 0, sizeof(*ev));

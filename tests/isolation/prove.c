@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -105,6 +106,10 @@ static int catch_signals(struct err *e)
 
 static int look_at_host(struct prove *p, struct err *e)
 {
+	const struct env_wants wants = {.vduse = plan_needs(&p->o, PARENT_VDUSE) ||
+						 plan_needs(&p->o, PARENT_MLX5),
+					.sim = plan_needs(&p->o, PARENT_SIM),
+					.given = p->o.vdpa};
 	struct err missing = {0};
 
 	env_gather(&p->env);
@@ -113,7 +118,7 @@ static int look_at_host(struct prove *p, struct err *e)
 			"this build has no breaks, so no control could succeed");
 	if (missing.kind == ERR_NONE && !plan_needs_kernel(&p->o))
 		return 0;
-	if (missing.kind != ERR_NONE || env_missing(&p->env, &missing)) {
+	if (missing.kind != ERR_NONE || env_missing_for(&p->env, &wants, &missing)) {
 		if (missing.kind != ERR_HOST) {
 			*e = missing;
 			return -EIO;
@@ -185,13 +190,56 @@ static int prove(struct prove *p, int argc, char **argv, struct err *e)
 	return ret ? err_exit_code(e->kind) : code;
 }
 
+/* `prove --known` is ringfence-known with the other arguments; returns only if it cannot be run. */
+static int known(char **argv, struct err *e)
+{
+	char path[sizeof(((struct prove *)0)->ringfence) + 8];
+	unsigned n = 1;
+
+	for (char **arg = argv + 1; *arg; arg++)
+		if (strcmp(*arg, "--known"))
+			argv[n++] = *arg;
+	argv[n] = NULL;
+	if (env_ringfence(path, sizeof(path) - 8, e))
+		return err_exit_code(e->kind);
+	execv(strcat(path, "-known"), argv);
+	err_set(e, ERR_INTERNAL, errno, "exec", path, "is the build complete?");
+	return err_exit_code(e->kind);
+}
+
+static bool wants_known(char **argv)
+{
+	while (*++argv)
+		if (!strcmp(*argv, "--known"))
+			return true;
+	return false;
+}
+
+/* The program beside this one that has the table. Returns only if it is not there. */
+static int differences(struct err *e)
+{
+	char path[440];
+	char *argv[] = {path, NULL};
+	int ret = env_ringfence(path, sizeof(path) - sizeof("-differences"), e);
+
+	if (!ret) {
+		strcat(path, "-differences");
+		execv(path, argv);
+		ret = err_set(e, ERR_INTERNAL, errno, "execv", path,
+			      "it belongs beside this program");
+	}
+	return err_exit_code(e->kind);
+}
+
 int main(int argc, char **argv)
 {
 	static struct prove p;
 	struct err e = {0};
 	int code;
 
-	if (options_parse(&p.o, argc, argv, &e)) {
+	if (wants_known(argv)) {
+		code = known(argv, &e);
+	} else if (options_parse(&p.o, argc, argv, &e)) {
 		code = err_exit_code(e.kind);
 	} else if (p.o.help) {
 		fputs(options_help, stdout);
@@ -203,6 +251,8 @@ int main(int argc, char **argv)
 		code = err_exit_code(e.kind);
 	} else if (p.o.list) {
 		code = plan_list(&p.o, &e);
+	} else if (p.o.differences) {
+		code = differences(&e);
 	} else {
 		code = prove(&p, argc, argv, &e);
 	}

@@ -38,8 +38,9 @@ int plan_list(const struct options *o, struct err *e);
 /** Whether the options can be carried out: a break that no row can notice says nothing. */
 int plan_check(const struct options *o, struct err *e);
 
-/** Whether any selected row needs more than this process. */
+/** Whether any selected row needs more than this process; whether any needs this parent. */
 bool plan_needs_kernel(const struct options *o);
+bool plan_needs(const struct options *o, enum parent parent);
 
 /** Make the rows and their episodes from the options; none may be selected. */
 int plan_make(struct prove *p, struct err *e);

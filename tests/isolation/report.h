@@ -46,6 +46,7 @@ struct session {
 	const struct env *env;
 	const char *brk; /* applied to what should be isolated, or NULL */
 	bool no_controls;
+	unsigned more_rows, more_controls; /* that --full has */
 	unsigned planned, repeats;
 	bool full, color;
 };

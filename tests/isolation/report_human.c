@@ -81,7 +81,11 @@ void human_end(FILE *f, const struct session *ses, const struct summary *s,
 	fputs(text, f);
 	if (out)
 		fprintf(f, " — %s", out);
-	fprintf(f, "\nnot claimed: %s\n", report_not_claimed);
+	fputc('\n', f);
+	if (ses->more_rows || ses->more_controls)
+		fprintf(f, "--full has %u rows and %u controls more\n", ses->more_rows,
+			ses->more_controls);
+	fprintf(f, "not claimed: %s\n", report_not_claimed);
 	tell_stopped(f, ses, s);
 	if (bad)
 		again(f, ses, bad);

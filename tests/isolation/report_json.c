@@ -40,6 +40,12 @@ static json_t *sights(uint32_t saw)
 		json_array_append_new(j, json_string("code run in each page of the arena"));
 	if (saw & SAW_SCAN)
 		json_array_append_new(j, json_string("a secret found by each search"));
+	if (saw & SAW_STRAY)
+		json_array_append_new(j, json_string("the CVQ out of its arena or ASID"));
+	if (saw & SAW_FORGED)
+		json_array_append_new(j, json_string("the device got a command unjudged"));
+	if (saw & SAW_ALLOWED)
+		json_array_append_new(j, json_string("let through what must be refused"));
 	return j;
 }
 
@@ -142,6 +148,9 @@ static json_t *head(const struct session *ses)
 	json_object_set_new(j, "stock_note",
 			    ses->env->stock ? json_string(report_stock_note) : json_null());
 	json_object_set_new(j, "broken_on_purpose", ses->brk ? json_string(ses->brk) : json_null());
+	json_object_set_new(j, "left_to_full",
+			    json_pack("{s:i,s:i}", "rows", (int)ses->more_rows, "controls",
+				      (int)ses->more_controls));
 	json_object_set_new(j, "controls_left_out", json_boolean(ses->no_controls));
 	return j;
 }

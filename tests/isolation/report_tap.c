@@ -69,6 +69,9 @@ void tap_end(FILE *f, const struct session *ses, const struct summary *s)
 
 	summary_text(s, ses, text, sizeof(text));
 	diagnose(f, text);
+	if (ses->more_rows || ses->more_controls)
+		fprintf(f, "# --full has %u rows and %u controls more\n", ses->more_rows,
+			ses->more_controls);
 	if (ses->brk && !s->breached && s->stopped == STOPPED_NOT)
 		fprintf(f, "# break %s went unnoticed: no oracle saw it in these rows\n", ses->brk);
 	if (s->stopped != STOPPED_NOT)

@@ -6,6 +6,8 @@
  */
 #include "verdict.h"
 
+#include "extent.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #define PAGE 4096u
+#define GROWTH_KB 512u /* between the first attempt and the end */
 #define SCAN_SPACE (UINT64_C(4) << 30)
 
 const char *verdict_name(enum verdict v)
@@ -34,7 +37,13 @@ const char *sight_text(uint32_t saw)
 		return "arena reached by a data queue (trace)";
 	if (saw & SAW_EXECUTE)
 		return "code run in each page of the arena";
-	return saw & SAW_SCAN ? "a secret found by each search" : "nothing seen";
+	if (saw & SAW_SCAN)
+		return "a secret found by each search";
+	if (saw & SAW_FORGED)
+		return "a command that was not judged reached the device (trace)";
+	if (saw & SAW_STRAY)
+		return "the CVQ left its memory or its ASID (trace)";
+	return saw & SAW_ALLOWED ? "what must be refused was let through" : "nothing seen";
 }
 
 /* Fill @f and say that the question was answered. */
@@ -115,6 +124,14 @@ static bool reached(const struct evidence *ev)
 	return false;
 }
 
+static const struct attempt *first_allowed(const struct evidence *ev)
+{
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		if (ev->attempt[i].mark.outcome == OUTCOME_ALLOWED)
+			return &ev->attempt[i];
+	return NULL;
+}
+
 static uint32_t sights(const struct evidence *ev)
 {
 	uint32_t saw = 0;
@@ -129,6 +146,12 @@ static uint32_t sights(const struct evidence *ev)
 		saw |= SAW_EXECUTE;
 	if (searches_found(ev))
 		saw |= SAW_SCAN;
+	if (ev->trace.cvq_outside.count || ev->trace.cvq_wrong_asid.count)
+		saw |= SAW_STRAY;
+	if (ev->trace.odd.count)
+		saw |= SAW_FORGED;
+	if (first_allowed(ev))
+		saw |= SAW_ALLOWED;
 	return saw;
 }
 
@@ -159,7 +182,8 @@ static bool breach_in_trace(struct finding *f, const struct trace_finding *t)
 
 static bool breached(struct finding *f, const struct evidence *ev)
 {
-	const struct attempt *changed = first_change(ev);
+	const struct attempt *changed = first_change(ev), *allowed = first_allowed(ev);
+	const struct odd_commands *odd = &ev->trace.odd;
 
 	if (ev->canary.secrets)
 		return answer(f, VERDICT_BREACHED, "secret read at 0x%" PRIx64 " (%u lines)",
@@ -172,7 +196,18 @@ static bool breached(struct finding *f, const struct evidence *ev)
 		    changed->mark.attempt, changed->mark.address);
 	if (ev->arena.files_bad)
 		return answer(f, VERDICT_BREACHED, "%s", ev->arena.files_bad);
-	return breach_in_trace(f, &ev->trace);
+	if (breach_in_trace(f, &ev->trace))
+		return true;
+	if (odd->count)
+		return answer(f, VERDICT_BREACHED,
+			      "the device got a command that no driver may send: class %" PRId64
+			      ", command %" PRId64 ", %" PRIu64 " bytes (trace, %" PRIu64 " times)",
+			      odd->class, odd->code, odd->len, odd->count);
+	return allowed && answer(f, VERDICT_BREACHED,
+				 "what must be refused was let through in attempt %u (kind %u, "
+				 "queue %u) at 0x%" PRIx64,
+				 allowed->mark.attempt, allowed->mark.shape, allowed->mark.queue,
+				 allowed->mark.address);
 }
 
 static bool did_not_end(struct finding *f, const struct evidence *ev)
@@ -183,11 +218,12 @@ static bool did_not_end(struct finding *f, const struct evidence *ev)
 		      ev->detail);
 }
 
-/* Whether the trace and the arena can be believed at all. */
-static bool blind(struct finding *f, const struct evidence *ev)
+static bool trace_blind(struct finding *f, const struct evidence *ev)
 {
 	const struct trace_finding *t = &ev->trace;
 
+	if (ev->untraced) /* nothing that needs it gets this far: see episode.c */
+		return false;
 	if (!t->read)
 		return answer(f, VERDICT_FAILED, "the daemon left no trace");
 	if (t->bad_line)
@@ -197,6 +233,14 @@ static bool blind(struct finding *f, const struct evidence *ev)
 		return answer(f, VERDICT_FAILED, "the daemon's trace overflowed");
 	if (!t->ended)
 		return answer(f, VERDICT_FAILED, "the daemon's trace was cut off");
+	return false;
+}
+
+/* Whether the trace and the arena can be believed at all. */
+static bool blind(struct finding *f, const struct evidence *ev)
+{
+	if (trace_blind(f, ev))
+		return true;
 	if (!ev->hello_seen || !ev->arena.seen)
 		return answer(f, VERDICT_FAILED, "the VMM did not show the arena");
 	return false;
@@ -233,9 +277,29 @@ static bool guest_in_trouble(struct finding *f, const struct evidence *ev)
 	return false;
 }
 
-/* The legal operations have to have gone through the paths that the attack is about. */
+/* What a flood fills must be emptied again. */
+static bool grew(struct finding *f, const struct evidence *ev)
+{
+	const struct memory_finding *m = &ev->memory;
+	const struct {
+		const char *who;
+		const uint32_t *kb;
+	} both[] = {{"VMM", m->vmm_kb}, {"daemon", m->daemon_kb}};
+
+	for (size_t i = 0; m->seen && i < 2; i++)
+		if (both[i].kb[1] > both[i].kb[0] + GROWTH_KB)
+			return answer(f, VERDICT_FAILED,
+				      "the %s grew from %u to %u KiB of its own memory",
+				      both[i].who, both[i].kb[0], both[i].kb[1]);
+	return false;
+}
+
+/* The legal operations have to have gone through the paths that the attack is about. Without a
+ * trace, that they were answered has to do. */
 static bool paths_unused(struct finding *f, const struct evidence *ev)
 {
+	if (ev->untraced)
+		return false;
 	if (!ev->trace.data_ok)
 		return answer(f, VERDICT_NOT_TESTED, "no data queue was used (trace)");
 	if (!ev->trace.cvq_ok)
@@ -375,8 +439,12 @@ static bool too_little_tried(struct finding *f, const struct row *row, const str
 		return queues_left_out(f, ev, false);
 	case EXTENT_BUFFERS:
 		return queues_left_out(f, ev, true);
+	default:
+		break;
 	}
-	return answer(f, VERDICT_NOT_TESTED, "this row's extent is unknown");
+	char why[200];
+	return extent_left_out(row, ev, why, sizeof(why)) &&
+	       answer(f, VERDICT_NOT_TESTED, "%s", why);
 }
 
 /* What a program says of the row that it ran: the same questions, asked of its tally. */
@@ -421,16 +489,17 @@ struct finding verdict_isolated(const struct row *row, const struct evidence *ev
 	if (row->attack->program)
 		return program_isolated(ev);
 	if (breached(&f, ev) || did_not_end(&f, ev) || blind(&f, ev) || guest_in_trouble(&f, ev) ||
-	    canaries_missing(&f, ev) || paths_unused(&f, ev) || too_little_tried(&f, row, ev))
+	    canaries_missing(&f, ev) || grew(&f, ev) || paths_unused(&f, ev) ||
+	    too_little_tried(&f, row, ev))
 		return f;
 	answer(&f, VERDICT_HELD, "%s", row->attack->held[row->placement]);
 	return f;
 }
 
-struct finding verdict_control(const struct row *row, const struct evidence *ev)
+struct finding verdict_control(const struct row *row, const char *brk, const struct evidence *ev)
 {
 	struct finding f = {.saw = sights(ev)};
-	uint32_t missing = row->attack->demand & ~f.saw;
+	uint32_t demand = matrix_demand(row, brk), missing = demand & ~f.saw;
 
 	if (row->attack->program)
 		return program_control(ev);
@@ -441,7 +510,7 @@ struct finding verdict_control(const struct row *row, const struct evidence *ev)
 	else if (missing)
 		answer(&f, VERDICT_NOT_TESTED, "not shown: %s", sight_text(missing));
 	else
-		answer(&f, VERDICT_BREACHED, "%s", sight_text(row->attack->demand));
+		answer(&f, VERDICT_BREACHED, "%s", sight_text(demand));
 	return f;
 }
 

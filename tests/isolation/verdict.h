@@ -32,8 +32,8 @@ struct finding {
 /** Judge a run that is said to be isolated. */
 struct finding verdict_isolated(const struct row *row, const struct evidence *ev);
 
-/** Judge a control of @row: VERDICT_BREACHED if it showed all that it must. */
-struct finding verdict_control(const struct row *row, const struct evidence *ev);
+/** Judge the control @brk of @row: VERDICT_BREACHED if it showed all that it must. */
+struct finding verdict_control(const struct row *row, const char *brk, const struct evidence *ev);
 
 /** The row's verdict, from its isolated run and its @n controls, which must be all of
  * matrix_controls(). */

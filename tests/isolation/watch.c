@@ -91,9 +91,10 @@ static enum watch_result take_step(struct watch *w, struct report_step s)
 static void tell_mark(struct watch *w, const char *event, const struct report_mark *m)
 {
 	tell(w, event,
-	     ",\"attempt\":%u,\"q\":%d,\"address\":\"0x%" PRIx64 "\",\"length\":%" PRIu64
-	     ",\"outcome\":%u,\"touched\":%" PRIu64,
-	     m->attempt, (int)m->queue, m->address, m->length, m->outcome, m->touched);
+	     ",\"attempt\":%u,\"shape\":%u,\"q\":%d,\"address\":\"0x%" PRIx64
+	     "\",\"length\":%" PRIu64 ",\"outcome\":%u,\"touched\":%" PRIu64 ",\"hits\":%u",
+	     m->attempt, m->shape, (int)m->queue, m->address, m->length, m->outcome, m->touched,
+	     m->hits);
 }
 
 static enum watch_result take_begin(struct watch *w, const struct report_mark *m)
@@ -117,7 +118,7 @@ static enum watch_result take_begin(struct watch *w, const struct report_mark *m
 static bool same_attempt(const struct report_mark *a, const struct report_mark *b)
 {
 	return a->attack == b->attack && a->attempt == b->attempt && a->queue == b->queue &&
-	       a->address == b->address && a->length == b->length;
+	       a->address == b->address && a->length == b->length && a->shape == b->shape;
 }
 
 static enum watch_result take_end(struct watch *w, const struct report_mark *m)
@@ -131,6 +132,7 @@ static enum watch_result take_end(struct watch *w, const struct report_mark *m)
 	at->to_ns = clock_ns();
 	at->mark.outcome = m->outcome;
 	at->mark.touched = m->touched;
+	at->mark.hits = m->hits;
 	at->diff = arena_end(&w->arena, &ev->arena);
 	w->in_attempt = false;
 	ev->attempts++;

@@ -2,6 +2,7 @@
 /* A kernel and a parent in memory; see fake_vhost.h. */
 #include "fake_vhost.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
@@ -123,6 +124,8 @@ int vhost_set_status(const struct vhost *v, uint8_t status, struct err *e)
 	if (fake.stall_ms)
 		usleep(fake.stall_ms * 1000);
 	CALLED(e);
+	if (status == 0 && fake.answers_late && fake.queue[2].num)
+		fake_device_answer(0, 0, 1, 1);
 	fake.status = status & (uint8_t)~fake.refuses_status;
 	if (status == 0) {
 		memset(fake.queue, 0, sizeof(fake.queue));
@@ -139,10 +142,22 @@ int vhost_get_vring_group(const struct vhost *v, unsigned q, uint32_t *group, st
 	return 0;
 }
 
+int vhost_get_vring_desc_group(const struct vhost *v, unsigned q, uint32_t *group, struct err *e)
+{
+	(void)v;
+	CALLED(e);
+	assert(fake.backend_offered & VHOST_F_DESC_ASID);
+	*group = fake.status & 4 ? fake.desc_group_after_live[q] : fake.desc_group[q];
+	return 0;
+}
+
 int vhost_set_group_asid(const struct vhost *v, uint32_t group, uint32_t asid, struct err *e)
 {
 	(void)v;
 	CALLED(e);
+	if (group >= fake.queues) /* finding K19 */
+		return err_set(e, ERR_HOST, ENOBUFS, "vhost_set_group_asid", "group", "%u", group);
+	assert(group < fake.groups && asid < fake.spaces);
 	fake.group_asid[group] = asid;
 	return 0;
 }

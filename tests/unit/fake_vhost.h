@@ -30,11 +30,14 @@ struct fake {
 	uint32_t device_id, queues, groups, spaces;
 	uint64_t iova_first, iova_last;
 	uint32_t group[8];
+	/* Of rings: asked for only if backend_offered has VHOST_F_DESC_ASID. */
+	uint32_t desc_group[8], desc_group_after_live[8];
 	uint32_t group_after_live[8]; /* what GET_VRING_GROUP says once DRIVER_OK is set */
 	bool drops_asid;	      /* the kernel ignores an IOTLB message's ASID */
 	uint8_t refuses_status;	      /* a status bit that is never taken */
 	const char *fail_call;	      /* this call fails with EIO ... */
 	unsigned fail_skip;	      /* ... after so many successes */
+	bool answers_late; /* at a reset the device still completes the command that it was given */
 	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
 
 	/* What happened. */

@@ -17,11 +17,14 @@ room_of() {
 	../../guest/abi.h | ../guest/abi.h) echo abi ;;
 	../../virtio/* | ../virtio/*) echo virtio ;;
 	../../vdpa/vduse/* | ../vdpa/vduse/* | vduse/*) echo vduse ;;
+	../../vdpa/sim/* | ../vdpa/sim/* | sim/*) echo sim ;;
 	../../vdpa/* | ../vdpa/*) echo vdpa ;;
 	../../vmm/* | ../vmm/*) echo vmm ;;
 	../../guest/* | ../guest/*) echo guest ;;
 	../../tests/* | ../tests/*) echo tests ;;
-	../*) [ "$2" = vduse ] && echo vdpa || echo unknown ;;
+	../sim/*) echo sim ;;
+	../vduse/*) echo vduse ;;
+	../*) [ "$2" = vduse ] || [ "$2" = sim ] && echo vdpa || echo unknown ;;
 	*) echo "$2" ;;
 	esac
 }
@@ -29,14 +32,15 @@ room_of() {
 allowed() { # from to
 	case $1:$2 in
 	virtio:virtio | vdpa:vdpa | vdpa:virtio | vdpa:abi | guest:guest | guest:abi) return 0 ;;
-	vduse:vduse | vduse:vdpa | vduse:virtio | vduse:abi) return 0 ;;
+	sim:sim | sim:vdpa) return 0 ;;
+	vduse:vduse | vduse:sim | vduse:vdpa | vduse:virtio | vduse:abi) return 0 ;;
 	vmm:vmm | vmm:vduse | vmm:vdpa | vmm:virtio | vmm:abi) return 0 ;;
 	esac
 	return 1
 }
 
 seen=0
-for room in virtio vdpa vdpa/vduse vmm guest; do
+for room in virtio vdpa vdpa/sim vdpa/vduse vmm guest; do
 	name=${room##*/}
 	for file in "$tree/$room"/*.c "$tree/$room"/*.h; do
 		[ -e "$file" ] || continue

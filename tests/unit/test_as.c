@@ -484,6 +484,26 @@ static void the_break_takes_any_space(void **state)
 	assert_int_equal(as_write(&t, 0, iova(0x40000), buf, 1), -EFAULT);
 	assert_int_equal(as_read(&t, 0, iova(0x90000), buf, 1), -EFAULT);
 }
+
+/* What is behind a region in its file is taken for more of it, up to the file's end. */
+static void the_break_runs_on_behind_a_region(void **state)
+{
+	(void)state;
+	mem[0].at[0x2000] = 0x5e;
+	map(0, 0x10000, 0x2000, RW);
+	assert_int_equal(as_read(&t, 0, iova(0x11fff), buf, 2), -EFAULT);
+	as_drop(&t, 0);
+	t.breaks = 1u << BREAK_SHARED_MEMFD;
+	assert_int_equal(as_read(&t, 0, iova(0x11fff), buf, 2), 0);
+	assert_int_equal(buf[0], 0xa0);
+	assert_int_equal(buf[1], 0x5e);
+	last_access_is(0, 0, 0x11fff, 2, 'r', mem[0].ino, NULL);
+	assert_int_equal(as_write(&t, 0, iova(0x11ffe), "abcd", 4), 0);
+	assert_memory_equal(mem[0].at + 0x1ffe, "abcd", 4);
+	assert_int_equal(as_read(&t, 0, iova(0x11fff), buf, SIZE - 0x2000 + 1), 0);
+	assert_int_equal(as_read(&t, 0, iova(0x11fff), buf, SIZE - 0x2000 + 2), -EFAULT);
+	assert_int_equal(as_read(&t, 0, iova(0x12000), buf, 1), -EFAULT); /* it must begin in it */
+}
 #endif
 
 int main(void)
@@ -508,6 +528,7 @@ int main(void)
 		TEST(api_0_has_one_space),
 #if RINGFENCE_BREAKS
 		TEST(the_break_takes_any_space),
+		TEST(the_break_runs_on_behind_a_region),
 #endif
 	};
 

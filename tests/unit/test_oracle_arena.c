@@ -133,6 +133,8 @@ static void replace(struct files *f, int i, int fd)
 	f->fd[i] = fd;
 }
 
+static bool seen; /* by the last open_files() */
+
 static const char *open_files(struct files f)
 {
 	struct arena a = {0};
@@ -140,7 +142,8 @@ static const char *open_files(struct files f)
 	struct err e = {0};
 
 	assert_int_equal(arena_open(&a, &found, &hello, f.fd, &seed, &e), 0);
-	assert_int_equal(found.seen, !found.files_bad);
+	seen = found.seen;
+	assert_true(seen || found.files_bad);
 	/* Without a mapping these must be harmless. */
 	arena_begin(&a, &found);
 	assert_int_equal(arena_end(&a, &found).canary_words, 0);
@@ -163,6 +166,7 @@ static void test_files(void **state)
 	f = good_files();
 	replace(&f, 1, file(READABLE, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SEAL));
 	assert_string_equal(open_files(f), "the readable arena is not sealed");
+	assert_false(seen); /* it may shrink under our eyes */
 	f = good_files();
 	replace(&f, 2, file(WRITABLE, F_SEAL_SHRINK | F_SEAL_GROW));
 	assert_string_equal(open_files(f), "the writable arena is not sealed");
@@ -172,6 +176,11 @@ static void test_files(void **state)
 	f = good_files();
 	replace(&f, 0, fcntl(f.fd[1], F_DUPFD_CLOEXEC, 0));
 	assert_string_equal(open_files(f), "a file is shorter than the VMM said");
+	assert_true(seen); /* that of RAM is */
+	f = good_files();
+	replace(&f, 2, file(WRITABLE - PAGE, FIXED));
+	assert_string_equal(open_files(f), "a file is shorter than the VMM said");
+	assert_false(seen);
 	f = good_files();
 	char path[] = "/tmp/ringfence-test-XXXXXX";
 	int other = mkstemp(path);
@@ -182,6 +191,42 @@ static void test_files(void **state)
 	replace(&f, 1, file(16 * PAGE, FIXED | F_SEAL_FUTURE_WRITE));
 	replace(&f, 0, fcntl(f.fd[1], F_DUPFD_CLOEXEC, 0));
 	assert_string_equal(open_files(f), "the arena is in guest RAM's file");
+	assert_true(seen);
+}
+
+/* The arena behind guest RAM in its file, as a break has it: told of, and looked at. */
+static void test_offsets(void **state)
+{
+	struct monitor_hello h = hello;
+	struct files f = good_files();
+	struct err e = {0};
+	uint64_t end = 16 * PAGE;
+	uint8_t *at;
+
+	(void)state;
+	replace(&f, 0, file(end + LEN, FIXED));
+	replace(&f, 1, fcntl(f.fd[0], F_DUPFD_CLOEXEC, 0));
+	replace(&f, 2, fcntl(f.fd[0], F_DUPFD_CLOEXEC, 0));
+	at = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, f.fd[0], (off_t)end);
+	assert_true(at != MAP_FAILED);
+	arena_fill_want(at, LEN, &seed);
+	for (int i = 0; i < 4; i++) {
+		struct arena a = {0};
+		struct arena_finding found = {0};
+		static const uint64_t skew[4] = {0, PAGE, 64, UINT64_C(1) << 63};
+
+		h.arena_offset[0] = end;
+		h.arena_offset[1] = end + READABLE + skew[i];
+		assert_int_equal(arena_open(&a, &found, &h, f.fd, &seed, &e), 0);
+		assert_non_null(found.files_bad);
+		assert_int_equal(found.seen, i == 0);
+		arena_begin(&a, &found);
+		assert_int_equal(found.canary_lines, i == 0 ? LEN / 64 : 0);
+		arena_close(&a);
+	}
+	munmap(at, LEN);
+	for (int i = 0; i < 3; i++)
+		close(f.fd[i]);
 }
 
 static void test_sizes(void **state)
@@ -276,10 +321,10 @@ static void test_leaks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_compare), cmocka_unit_test(test_every_byte_counts),
-	    cmocka_unit_test(test_count),   cmocka_unit_test(test_files),
-	    cmocka_unit_test(test_sizes),   cmocka_unit_test(test_snapshots),
-	    cmocka_unit_test(test_leaks),
+	    cmocka_unit_test(test_compare),   cmocka_unit_test(test_every_byte_counts),
+	    cmocka_unit_test(test_count),     cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_sizes),     cmocka_unit_test(test_offsets),
+	    cmocka_unit_test(test_snapshots), cmocka_unit_test(test_leaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,6 +241,101 @@ static void test_bad_chain(void **state)
 }
 
 /* A translation that lacks any one of its members is none. */
+#define CVQ(t, class, cmd, len)                                                                    \
+	"{\"t\":" #t ",\"ev\":\"cvq\",\"class\":" #class ",\"cmd\":" #cmd ",\"len\":" #len         \
+							 ",\"ack\":0}\n"
+
+static void test_commands(void **state)
+{
+	static const char *const odd[] = {CVQ(1, 127, 1, 8), CVQ(1, 1, 0, 8),	CVQ(1, 1, 1, 7),
+					  CVQ(1, 1, 1, 9),   CVQ(1, 0, 0, 2),	CVQ(1, 0, 0, 4),
+					  CVQ(1, 0, 2, 3),   CVQ(1, 4, 0, 4),	CVQ(1, -1, -1, 0),
+					  CVQ(1, -1, -1, 1), CVQ(1, 1, 257, 8), CVQ(1, 256, 0, 3)};
+	struct evidence ev = fresh();
+
+	(void)state;
+	judge(&ev, CVQ(1, 0, 0, 3) CVQ(2, 0, 1, 3) CVQ(3, 1, 1, 8));
+	assert_int_equal(ev.trace.odd.count, 0);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		ev = fresh();
+		judge(&ev, odd[i]);
+		assert_int_equal(ev.trace.odd.count, 1);
+	}
+	ev = fresh();
+	judge(&ev, CVQ(1, 127, 3, 9) CVQ(1, 4, 0, 4));
+	assert_int_equal(ev.trace.odd.count, 2);
+	assert_int_equal(ev.trace.odd.class, 127);
+	assert_int_equal(ev.trace.odd.code, 3);
+	assert_int_equal(ev.trace.odd.len, 9);
+	assert_int_equal(ev.trace.bad_line, 0);
+	judge(&ev, "{\"t\":1,\"ev\":\"cvq\",\"class\":1,\"len\":8}\n"); /* which command? */
+	assert_int_equal(ev.trace.bad_line, 1);
+}
+
+static void test_what_came_meanwhile(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 2, 0, 10, 20);
+	add(&ev, 2, 0, 30, 40);
+	judge(&ev,
+	      CVQ(9, 1, 1, 8)
+		  CVQ(10, 1, 1, 8) "{\"t\":15,\"ev\":\"reset\"}\n"
+				   "{\"t\":16,\"ev\":\"status\",\"status\":15}\n" CVQ(20, 0, 0, 3)
+				       CVQ(21, 1, 1, 8)
+					   CVQ(35, 127, 1, 8) "{\"t\":41,\"ev\":\"reset\"}\n");
+	assert_int_equal(ev.attempt[0].commands, 2);
+	assert_int_equal(ev.attempt[0].resets, 1); /* a status is none */
+	assert_int_equal(ev.attempt[1].commands, 1);
+	assert_int_equal(ev.attempt[1].resets, 0);
+	evidence_free(&ev);
+}
+
+/* What an attempt on the CVQ names are the guest's addresses, not the device's. */
+static void test_the_cvq_aims_at_nothing(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 2, 0x40000000, 0, 10);
+	judge(&ev,
+	      LINE(1, 2, 1, 0x40000000, "r", 12, true) LINE(2, 2, 1, 0x40000000, "r", 0, false));
+	assert_true(ev.attempt[0].busy);
+	assert_int_equal(
+	    ev.attempt[0].aimed_arena + ev.attempt[0].aimed_refused + ev.attempt[0].aimed_ram, 0);
+	evidence_free(&ev);
+}
+
+static void test_sweeps(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 1, 0, 10, 20);
+	ev.attempt[0].mark.shape = SHAPE_SWEEP;
+	ev.attempt[0].mark.length = UINT64_MAX;
+	add(&ev, 1, 0x10000000000, 20, 30);			    /* no sweep */
+	judge(&ev, LINE(9, 1, 0, 0x8000000000000000, "r", 0, false) /* too early, */
+	      LINE(11, 0, 0, 0x8000000000000000, "r", 0, false)	    /* another queue's, */
+	      LINE(12, 1, 0, 0x8000000000000000, "r", 0, false)	    /* this one, */
+	      LINE(13, 1, 0, 0x8000000000000001, "r", 11, true)	    /* these, */
+	      LINE(14, 1, 0, 0x7fffffffffffffff, "r", 0, false)	    /* */
+	      LINE(15, 1, 0, 0x7ffffffffffffffe, "r", 0, false)	    /* none, */
+	      LINE(16, 1, 0, 0x0, "r", 11, true)		    /* 2^0 - 1, */
+	      LINE(17, 1, 0, 0x2, "r", 11, true)		    /* 2^0 + 1 and 2^1, */
+	      LINE(18, 1, 0, 0x40005000, "r", 0, false)		    /* and a page of the arena */
+	      LINE(19, 1, 0, 0x40004010, "r", 0, false)
+		  LINE(21, 1, 0, 0x10000000000, "r", 0, false));
+	assert_int_equal(ev.trace.swept[1][0], UINT64_C(1) << 63 | 1);
+	assert_int_equal(ev.trace.swept[1][1], UINT64_C(1) << 63 | 2);
+	assert_int_equal(ev.trace.swept[1][2], UINT64_C(1) << 63 | 1);
+	assert_int_equal(ev.trace.swept[0][1], 0);
+	assert_int_equal(ev.trace.swept_pages[1], 1u << 5);
+	assert_int_equal(ev.attempt[0].aimed_refused, 6);
+	evidence_free(&ev);
+}
+
 static void test_members(void **state)
 {
 	static const char *const members[] = {
@@ -340,6 +435,10 @@ int main(void)
 	    cmocka_unit_test(test_clean),
 	    cmocka_unit_test(test_no_length_meets_nothing),
 	    cmocka_unit_test(test_members),
+	    cmocka_unit_test(test_commands),
+	    cmocka_unit_test(test_what_came_meanwhile),
+	    cmocka_unit_test(test_the_cvq_aims_at_nothing),
+	    cmocka_unit_test(test_sweeps),
 	    cmocka_unit_test(test_read_error),
 	    cmocka_unit_test(test_strays),
 	    cmocka_unit_test(test_without_hello),

@@ -86,6 +86,12 @@ static void test_refused(void **state)
 	    {"--break nosuch", "merge-asid"},
 	    {"--break skip-check=x", "--break"},
 	    {"--parent mlx5", "--parent"},
+	    {"--parent given", "--parent"},
+	    {"--vdpa", "--vdpa"},
+	    {"--vdpa=", "--vdpa"},
+	    {"--vdpa /dev/x --parent vduse", "--parent"},
+	    {"--parent vdpa_sim --vdpa /dev/x", "--parent"},
+	    {"--vdpa /dev/x --jobs 2", "--jobs"},
 	    {"--repeat 0", "--repeat"},
 	    {"--repeat -1", "--repeat"},
 	    {"--repeat 99999", "--repeat"},
@@ -106,6 +112,21 @@ static void test_refused(void **state)
 		    !strstr(e.text, bad[i].names))
 			fail_msg("%s: %s", bad[i].line, e.text);
 	}
+}
+
+static void test_given(void **state)
+{
+	struct options o;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse(&o, &e, "--vdpa /dev/vhost-vdpa-3"), 0);
+	assert_string_equal(o.vdpa, "/dev/vhost-vdpa-3");
+	assert_int_equal(o.parents, 1U << PARENT_GIVEN);
+	assert_int_equal(o.jobs, 1); /* it has one user at a time */
+	assert_int_equal(parse(&o, &e, "--parent vduse"), 0);
+	assert_true(o.parents >> PARENT_MLX5 & 1U);
+	assert_null(o.vdpa);
 }
 
 static void test_filters_have_an_end(void **state)
@@ -145,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_given),
 		cmocka_unit_test(test_filters_have_an_end),
 #if RINGFENCE_BREAKS
 		cmocka_unit_test(test_breaks),

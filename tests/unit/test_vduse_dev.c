@@ -3,6 +3,7 @@
  * A VDUSE device's life and its answers to the kernel: what is asked of it out of turn or out of
  * range is refused, and a device that could not be made leaves nothing behind.
  */
+#include "../../vdpa/breaks.h"
 #include "test.h"
 #include "vduse_client.h"
 
@@ -338,6 +339,19 @@ static void groups_rest_while_queues_run(void **state)
 	assert_int_equal(asid_of(NET_GROUP_CVQ), 0);
 }
 
+#if RINGFENCE_BREAKS
+static void trust_reset_forgets_the_spaces(void **state)
+{
+	(void)state;
+	c.dev->setup.breaks = 1u << BREAK_TRUST_RESET;
+	assert_int_equal(client_asid(NET_GROUP_CVQ, 1), OK);
+	assert_int_equal(client_asid(NET_GROUP_DATA, 1), OK);
+	assert_int_equal(client_status(0), OK);
+	assert_int_equal(asid_of(NET_GROUP_CVQ), 0);
+	assert_int_equal(asid_of(NET_GROUP_DATA), 0);
+}
+#endif
+
 static void what_is_out_of_range_is_refused(void **state)
 {
 	static const uint32_t far[] = {3, 4, 0x80000000, 0xffffffff};
@@ -356,6 +370,30 @@ static void what_is_out_of_range_is_refused(void **state)
 	for (uint32_t type = VDUSE_SUSPEND + 1; type < 40; type++)
 		assert_int_equal(client_ask(type, &req), FAILED);
 	assert_int_equal(client_ask(~0u, &req), FAILED);
+}
+
+/* An indirect table is a chain where it was negotiated, and a bad one where it was not. */
+static void tables_are_as_negotiated(void **state)
+{
+	const uint64_t indirect = 1ull << VIRTIO_RING_F_INDIRECT_DESC;
+	struct guest_ring *r = &c.ring[NET_CVQ];
+	const uint64_t base = client_base[NET_CVQ];
+	const struct vring_desc table[] = {{base + 0x4000, 8, VRING_DESC_F_NEXT, 1},
+					   {base + 0x5000, 1, VRING_DESC_F_WRITE, 0}};
+
+	(void)state;
+	for (unsigned yes = 0; yes < 2; yes++) {
+		/* Before the start: the device looks at the ring at once. */
+		ring_avail(r)->idx = ring_used(r)->idx = r->avail_idx = 0;
+		memcpy(r->ram + 0x6000, table, sizeof(table));
+		ring_set(r, 0, base + 0x6000, sizeof(table), VRING_DESC_F_INDIRECT, 0);
+		client_start(yes ? CLIENT_FEATURES : CLIENT_FEATURES & ~indirect);
+		ring_offer(r, 0);
+		client_kick(NET_CVQ);
+		client_used(&c, NET_CVQ, 1);
+		assert_int_equal(ring_used(r)->ring[0].len, yes);
+		assert_int_equal(client_status(0), OK);
+	}
 }
 
 static void a_queues_state_is_ours_once_it_ran(void **state)
@@ -541,26 +579,30 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define NONE(f) cmocka_unit_test_setup_teardown(f, setup_none, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(the_kernel_is_told_what_it_is),
-	    NONE(api_0_has_no_groups),
-	    NONE(the_version_is_the_kernels_or_the_users),
-	    NONE(any_failing_call_leaves_nothing_behind),
-	    NONE(a_device_that_ended_leaves_nothing_open),
-	    TEST(config_changes_stay_in_the_config),
-	    NONE(a_refused_cvq_is_explained),
-	    cmocka_unit_test(names_are_ones_that_a_node_can_have),
-	    TEST(only_what_is_offered_is_accepted),
-	    NONE(a_private_cvq_is_accepted_but_not_offered),
-	    TEST(features_stay_as_they_were_agreed),
-	    TEST(a_live_device_needs_its_kicks),
-	    TEST(groups_move_between_the_spaces_there_are),
-	    TEST(groups_rest_while_queues_run),
-	    TEST(what_is_out_of_range_is_refused),
-	    TEST(a_queues_state_is_ours_once_it_ran),
-	    TEST(a_broken_device_rests),
-	    cmocka_unit_test_setup(what_happens_is_traced, setup_none),
-	    TEST(an_answer_does_not_wait_for_the_data_thread),
-	    NONE(a_device_in_use_is_not_destroyed_in_silence),
+		TEST(the_kernel_is_told_what_it_is),
+		NONE(api_0_has_no_groups),
+		NONE(the_version_is_the_kernels_or_the_users),
+		NONE(any_failing_call_leaves_nothing_behind),
+		NONE(a_device_that_ended_leaves_nothing_open),
+		TEST(config_changes_stay_in_the_config),
+		NONE(a_refused_cvq_is_explained),
+		cmocka_unit_test(names_are_ones_that_a_node_can_have),
+		TEST(only_what_is_offered_is_accepted),
+		NONE(a_private_cvq_is_accepted_but_not_offered),
+		TEST(features_stay_as_they_were_agreed),
+		TEST(a_live_device_needs_its_kicks),
+		TEST(groups_move_between_the_spaces_there_are),
+		TEST(groups_rest_while_queues_run),
+#if RINGFENCE_BREAKS
+		TEST(trust_reset_forgets_the_spaces),
+#endif
+		TEST(what_is_out_of_range_is_refused),
+		TEST(tables_are_as_negotiated),
+		TEST(a_queues_state_is_ours_once_it_ran),
+		TEST(a_broken_device_rests),
+		cmocka_unit_test_setup(what_happens_is_traced, setup_none),
+		TEST(an_answer_does_not_wait_for_the_data_thread),
+		NONE(a_device_in_use_is_not_destroyed_in_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

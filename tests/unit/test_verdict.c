@@ -3,6 +3,7 @@
  * The table of rows and the verdict: a good run is held, and every single thing that may be wrong
  * with one is seen. Built with tests/isolation/{matrix,verdict,evidence}.c and vdpa/breaks.c.
  */
+#include "good_extent.h"
 #include "test.h"
 
 #include "../isolation/matrix.h"
@@ -78,8 +79,10 @@ static struct evidence good(const struct row *row)
 	} else if (row->attack->extent == EXTENT_RAM) {
 		for (int i = 0; i < 2; i++)
 			add(&ev, REPORT_CPU_SCAN, 0, RAM)->mark.touched = RAM / 8;
-	} else {
+	} else if (row->attack->extent <= EXTENT_BUFFERS) {
 		add_queue_attempts(&ev);
+	} else {
+		good_extent(&ev, row->attack->extent);
 	}
 	ev.done.attempts = ev.attempts;
 	return ev;
@@ -93,6 +96,10 @@ static void test_texts(void **state)
 	assert_string_equal(sight_text(SAW_SECRET | SAW_CHANGE), "secret read, arena overwritten");
 	assert_string_equal(sight_text(SAW_CHANGE | SAW_REACH), "arena overwritten");
 	assert_string_equal(sight_text(SAW_REACH), "arena reached by a data queue (trace)");
+	assert_string_equal(sight_text(SAW_STRAY), "the CVQ left its memory or its ASID (trace)");
+	assert_string_equal(sight_text(SAW_FORGED | SAW_STRAY),
+			    "a command that was not judged reached the device (trace)");
+	assert_string_equal(sight_text(SAW_ALLOWED), "what must be refused was let through");
 	assert_string_equal(sight_text(0), "nothing seen");
 }
 
@@ -168,6 +175,33 @@ static void test_good_is_held(void **state)
 	}
 }
 
+/* Without a trace on purpose, what does not rest on it holds, and nothing else. */
+static void test_untraced(void **state)
+{
+	unsigned without = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < guest_rows(); i++) {
+		struct row row = guest_row(i);
+		struct evidence ev = good(&row);
+
+		ev.trace = (struct trace_finding){0};
+		for (uint32_t a = 0; a < ev.attempts; a++) { /* all that a trace would say */
+			ev.attempt[a].aimed_ram = ev.attempt[a].aimed_refused = 0;
+			ev.attempt[a].chains_refused = ev.attempt[a].commands = 0;
+			ev.attempt[a].resets = 0;
+			ev.attempt[a].busy = false;
+		}
+		assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_FAILED);
+		ev.untraced = "a given device";
+		bool held = verdict_isolated(&row, &ev).verdict == VERDICT_HELD;
+		assert_int_equal(held, !matrix_needs_trace(&row));
+		without += held;
+		evidence_free(&ev);
+	}
+	assert_true(without >= 4);
+}
+
 /* ---- one thing wrong ---- */
 
 static void secret(struct evidence *ev)
@@ -185,6 +219,7 @@ static void canary_changed(struct evidence *ev)
 static void ring_changed_at_rest(struct evidence *ev)
 {
 	ev->attempt[0].diff = (struct arena_diff){.other_words = 1, .first = 0x4000};
+	ev->attempt[0].busy = false;
 }
 
 static void files_bad(struct evidence *ev)
@@ -217,6 +252,31 @@ static void cvq_outside(struct evidence *ev)
 static void cvq_wrong_asid(struct evidence *ev)
 {
 	ev->trace.cvq_wrong_asid.count = 1;
+}
+
+static void forged(struct evidence *ev)
+{
+	ev->trace.odd = (struct odd_commands){.count = 2, .class = 127, .code = 1, .len = 8};
+}
+
+static void allowed(struct evidence *ev)
+{
+	ev->attempt[0].mark.outcome = OUTCOME_ALLOWED;
+}
+
+static void vmm_grew(struct evidence *ev)
+{
+	ev->memory = (struct memory_finding){true, {1000, 1513}, {2000, 2000}};
+}
+
+static void daemon_grew(struct evidence *ev)
+{
+	ev->memory = (struct memory_finding){true, {1000, 900}, {2000, 2513}};
+}
+
+static void grew_a_little(struct evidence *ev)
+{
+	ev->memory = (struct memory_finding){true, {1000, 1512}, {2000, 2512}};
 }
 
 static void breach_and_death(struct evidence *ev)
@@ -417,7 +477,7 @@ static void untouched(struct evidence *ev)
 #define RINGS 0x1c
 #define BUFFERS 0x60
 #define CPU 0x01
-#define ALL 0x7f
+#define ALL 0x7fffffff
 
 static const struct {
 	void (*spoil)(struct evidence *ev);
@@ -434,6 +494,11 @@ static const struct {
     {data_in_cvq_asid, ALL, VERDICT_BREACHED, "the CVQ's ASID used"},
     {cvq_outside, ALL, VERDICT_BREACHED, "outside the CVQ's arena"},
     {cvq_wrong_asid, ALL, VERDICT_BREACHED, "another ASID"},
+    {forged, ALL, VERDICT_BREACHED, "class 127, command 1, 8 bytes"},
+    {allowed, ALL, VERDICT_BREACHED, "let through in attempt"},
+    {vmm_grew, ALL, VERDICT_FAILED, "the VMM grew from 1000 to 1513 KiB"},
+    {daemon_grew, ALL, VERDICT_FAILED, "the daemon grew from 2000 to 2513 KiB"},
+    {grew_a_little, ALL, VERDICT_HELD, ""},
     {breach_and_death, ALL, VERDICT_BREACHED, "secret read"},
     {daemon_died, ALL, VERDICT_FAILED, "the daemon was killed"},
     {not_run, ALL, VERDICT_FAILED, ""},
@@ -533,39 +598,73 @@ static void show(struct evidence *ev, uint32_t saw)
 		canary_changed(ev);
 	if (saw & SAW_REACH)
 		data_in_arena(ev);
+	if (saw & SAW_STRAY)
+		cvq_outside(ev);
+	if (saw & SAW_FORGED)
+		forged(ev);
+	if (saw & SAW_ALLOWED)
+		allowed(ev);
+}
+
+static void try_control(const struct row *row, const char *name, uint32_t saw)
+{
+	struct evidence ev = good(row);
+	bool enough = (matrix_demand(row, name) & ~saw) == 0;
+
+	show(&ev, saw);
+	ev.steps_failed[0] = ev.done.failed = 1; /* a broken CVQ need not work */
+	struct finding f = verdict_control(row, name, &ev);
+	assert_int_equal(f.saw, saw);
+	assert_int_equal(f.verdict, enough ? VERDICT_BREACHED : VERDICT_NOT_TESTED);
+	daemon_died(&ev);
+	assert_int_equal(verdict_control(row, name, &ev).verdict, VERDICT_FAILED);
+	ev.end = END_COMPLETE;
+	cut_off(&ev);
+	assert_int_equal(verdict_control(row, name, &ev).verdict, VERDICT_FAILED);
+	ev.trace.ended = true;
+	ev.attempts = 0;
+	assert_int_equal(verdict_control(row, name, &ev).verdict, VERDICT_NOT_TESTED);
+	evidence_free(&ev);
 }
 
 static void test_controls(void **state)
 {
+	static const uint32_t sight[] = {SAW_SECRET, SAW_CHANGE, SAW_REACH,
+					 SAW_STRAY,  SAW_FORGED, SAW_ALLOWED};
+
 	(void)state;
 	for (unsigned i = 0; i < guest_rows(); i++) {
 		struct row row = guest_row(i);
+		const char *name[CONTROLS_MAX];
+		unsigned n = matrix_controls(&row, name);
 
-		for (uint32_t saw = 0; saw < 8; saw++) {
-			struct evidence ev = good(&row);
+		if (row.attack->demand & SAW_SCAN)
+			continue; /* test_controls_of_scans() */
+		for (unsigned c = 0; c < n; c++) {
+			assert_true(matrix_demand(&row, name[c]) != 0);
+			for (uint32_t set = 0; set < 1u << 6; set++) {
+				uint32_t saw = 0;
 
-			if (row.attack->demand & SAW_SCAN) {
-				evidence_free(&ev);
-				continue; /* test_controls_of_scans() */
+				for (unsigned s = 0; s < 6; s++)
+					saw |= set >> s & 1 ? sight[s] : 0;
+				try_control(&row, name[c], saw);
 			}
-			bool enough = (row.attack->demand & ~saw) == 0;
-
-			show(&ev, saw);
-			ev.steps_failed[0] = ev.done.failed = 1; /* a broken CVQ need not work */
-			struct finding f = verdict_control(&row, &ev);
-			assert_int_equal(f.saw, saw);
-			assert_int_equal(f.verdict, enough ? VERDICT_BREACHED : VERDICT_NOT_TESTED);
-			daemon_died(&ev);
-			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_FAILED);
-			ev.end = END_COMPLETE;
-			cut_off(&ev);
-			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_FAILED);
-			ev.trace.ended = true;
-			ev.attempts = 0;
-			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
-			evidence_free(&ev);
 		}
 	}
+}
+
+/* What a control must show is the row's own demand, unless the row says otherwise. */
+static void test_demands(void **state)
+{
+	static const struct control_demand other[] = {{"b", SAW_STRAY}, {NULL, 0}};
+	struct attack a = {.demand = SAW_SECRET};
+	struct row row = {.attack = &a};
+
+	(void)state;
+	assert_int_equal(matrix_demand(&row, "b"), SAW_SECRET);
+	a.demands = other;
+	assert_int_equal(matrix_demand(&row, "a"), SAW_SECRET);
+	assert_int_equal(matrix_demand(&row, "b"), SAW_STRAY);
 }
 
 /* The guest's code ran in each page of the arena, where it was put. */
@@ -596,6 +695,14 @@ static struct attempt *last(struct evidence *ev, uint32_t kind)
 	return NULL;
 }
 
+static const char *any_control(const struct row *row)
+{
+	const char *name[CONTROLS_MAX];
+
+	assert_true(matrix_controls(row, name) > 0);
+	return name[0];
+}
+
 static void test_controls_of_scans(void **state)
 {
 	(void)state;
@@ -608,19 +715,23 @@ static void test_controls_of_scans(void **state)
 		ev = good(&row);
 		ran_everywhere(&ev);
 		searches_find(&ev);
-		assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_BREACHED);
+		assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict,
+				 VERDICT_BREACHED);
 		last(&ev, REPORT_CPU_SCAN)->secrets = 0; /* one search was blind */
-		assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+		assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict,
+				 VERDICT_NOT_TESTED);
 		last(&ev, REPORT_CPU_SCAN)->secrets = 1;
 		if (row.attack->demand &
 		    SAW_EXECUTE) { /* in one page nothing ran, or nothing new */
 			struct attempt *at = last(&ev, REPORT_CPU_EXECUTE);
 
 			at->mark.outcome = OUTCOME_FAULTED;
-			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+			assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict,
+					 VERDICT_NOT_TESTED);
 			at->mark.outcome = OUTCOME_COMPLETED;
 			at->diff.canary_words = 0;
-			assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+			assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict,
+					 VERDICT_NOT_TESTED);
 		}
 		evidence_free(&ev);
 	}
@@ -705,14 +816,14 @@ static void test_program(void **state)
 	assert_non_null(row.attack->program);
 	assert_int_equal(f.verdict, VERDICT_HELD);
 	assert_string_equal(f.reason, "12,345 ranges, none let through");
-	assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_NOT_TESTED);
+	assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict, VERDICT_NOT_TESTED);
 	ev.tally.legal = 0;
 	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_NOT_TESTED);
 	ev.tally = (struct tally){.legal = 2};
 	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_NOT_TESTED);
 	ev.tally = (struct tally){.legal = 2, .attempts = 3, .violations = 1};
 	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_BREACHED);
-	assert_int_equal(verdict_control(&row, &ev).verdict, VERDICT_BREACHED);
+	assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict, VERDICT_BREACHED);
 	for (enum episode_end end = END_NOT_RUN; end <= END_PROGRAM_DIED; end++) {
 		enum verdict want = end == END_HOST_CANNOT ? VERDICT_SKIPPED : VERDICT_FAILED;
 
@@ -721,7 +832,7 @@ static void test_program(void **state)
 		ev = (struct evidence){.end = end, .tally = {.legal = 2, .attempts = 3}};
 		assert_int_equal(verdict_isolated(&row, &ev).verdict, want);
 		ev.tally.violations = 1; /* what a control did before it died shows nothing */
-		assert_int_equal(verdict_control(&row, &ev).verdict, want);
+		assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict, want);
 	}
 }
 
@@ -734,9 +845,11 @@ int main(void)
 	    cmocka_unit_test(test_matrix_controls),
 	    cmocka_unit_test(test_program),
 	    cmocka_unit_test(test_good_is_held),
+	    cmocka_unit_test(test_untraced),
 	    cmocka_unit_test(test_one_thing_wrong),
 	    cmocka_unit_test(test_ring_changed_by_restart),
 	    cmocka_unit_test(test_controls),
+	    cmocka_unit_test(test_demands),
 	    cmocka_unit_test(test_controls_of_scans),
 	    cmocka_unit_test(test_execution_must_end_as_it_should),
 	    cmocka_unit_test(test_row),

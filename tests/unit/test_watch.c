@@ -153,6 +153,7 @@ static void test_good_run(void **state)
 	assert_int_equal(record(REPORT_LEAK, &leak, sizeof(leak)), WATCH_RECORD);
 	m.outcome = 1;
 	m.touched = 9;
+	m.hits = 3;
 	assert_int_equal(record(REPORT_END, &m, sizeof(m)), WATCH_RECORD);
 	watch_go(&w);
 	watch_go(&w);
@@ -168,6 +169,7 @@ static void test_good_run(void **state)
 
 	assert_int_equal(ev.attempts, 1);
 	assert_int_equal(ev.attempt[0].mark.touched, 9);
+	assert_int_equal(ev.attempt[0].mark.hits, 3);
 	assert_true(ev.attempt[0].from_ns <= ev.attempt[0].to_ns && ev.attempt[0].from_ns);
 	assert_int_equal(ev.steps_ok[0], 1);
 	assert_int_equal(ev.steps_failed[1], 1);
@@ -272,7 +274,7 @@ static void test_records_that_cannot_be(void **state)
 
 static void test_out_of_turn(void **state)
 {
-	struct report_mark m = mark(0), other = mark(1), foreign = mark(0);
+	struct report_mark m = mark(0), other = mark(1), foreign = mark(0), kind = mark(0);
 	struct report_done done = {0};
 	struct report_leak leak = {0};
 
@@ -286,6 +288,8 @@ static void test_out_of_turn(void **state)
 	assert_int_equal(record(REPORT_BEGIN, &m, sizeof(m)), WATCH_RECORD);
 	assert_int_equal(record(REPORT_BEGIN, &m, sizeof(m)), WATCH_BAD);
 	assert_int_equal(record(REPORT_END, &other, sizeof(other)), WATCH_BAD);
+	kind.shape = 1;
+	assert_int_equal(record(REPORT_END, &kind, sizeof(kind)), WATCH_BAD);
 	assert_int_equal(record(REPORT_DONE, &done, sizeof(done)), WATCH_BAD);
 	assert_int_equal(record(REPORT_END, &m, sizeof(m)), WATCH_RECORD);
 	assert_int_equal(record(REPORT_DONE, &done, sizeof(done)), WATCH_RECORD);

@@ -21,7 +21,8 @@
 	 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR)
 #define CLIENT_FEATURES                                                                            \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_ACCESS_PLATFORM |                           \
-	 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS | CLIENT_CONTROL)
+	 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |                                  \
+	 1ull << VIRTIO_RING_F_INDIRECT_DESC | CLIENT_CONTROL)
 #define CLIENT_STATUS                                                                              \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
 
