@@ -15,6 +15,11 @@ status() {
 			"$(sed -n 's/^origin=//p' "$dir/facts")" "$(sed -n 's/^patches=//p' "$dir/facts")"
 		printf '         %s\n' "$dir/bzImage"
 	done
+	for dir in "$cache"/mutants/*; do
+		[ -f "$dir/ready" ] || continue
+		printf 'mutants  %s (%s kernels of %s)\n' "$(du -sh "$dir" | cut -f1)" \
+			"$(find "$dir/kernel" -name facts | wc -l)" "$(cat "$dir/ready")"
+	done
 	uapi=$(newest "$cache"/uapi/debian-*)
 	[ -z "$uapi" ] || echo "headers  $uapi"
 }
@@ -22,7 +27,7 @@ status() {
 case ${1:-} in
 status) status ;;
 clean)
-	for name in kernel source stock headers packages apt; do
+	for name in kernel source stock mutants headers packages apt; do
 		lock "$name"
 	done
 	size=$(du -sh "$cache" | cut -f1)

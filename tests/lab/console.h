@@ -20,9 +20,13 @@ enum console_verdict {
 /** What one line, without its newline, tells of the kernel. */
 enum console_verdict console_judge(const char *line);
 
-/** Zero-initialise but for log_fd. */
+/** Zero-initialise but for log_fd and known. */
 struct console {
 	int log_fd;
+	bool known;	   /* ringfence-known runs: a warning that the running finding announced is
+			      expected */
+	char expected[64]; /* the function that may warn now, or "" */
+	unsigned expectations; /* warnings that came as announced */
 	char line[512];
 	size_t len;
 	char first[256]; /* the first line that was not fine */

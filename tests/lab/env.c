@@ -65,11 +65,13 @@ static json_t *kernel_facts(const struct lab_kernel *k, const struct lab_result 
 
 static json_t *result_facts(const struct lab_result *r)
 {
-	return json_pack("{s:b, s:i, s:i, s:b, s:b, s:b, s:i, s:i, s:s, s:s}", "finished",
-			 r->finished, "code", r->code, "signal", r->signal, "interrupted",
-			 r->interrupted, "hung", r->hung, "panicked", r->panicked, "taint",
-			 (int)r->taint, "kernel_complaints", (int)r->complaints, "first_complaint",
-			 r->complaint, "lab_failure", r->failed);
+	return json_pack("{s:b, s:i, s:i, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:i, s:s, s:s}",
+			 "finished", r->finished, "code", r->code, "signal", r->signal,
+			 "interrupted", r->interrupted, "hung", r->hung, "panicked", r->panicked,
+			 "taint", (int)r->taint, "stuck", (int)r->stuck, "leaks", r->leaks,
+			 "kernel_complaints", (int)r->complaints, "announced_warnings",
+			 (int)r->announced, "first_complaint", r->complaint, "lab_failure",
+			 r->failed);
 }
 
 static int store(const struct out *out, json_t *root)

@@ -29,11 +29,20 @@ static void mount_at(const char *type, const char *dir)
 		fprintf(stderr, "ringfence-init: mount(%s): %s\n", dir, strerror(errno));
 }
 
+/* The kernel makes the directory if it has the file system. */
+static void mount_if(const char *type, const char *dir)
+{
+	if (access(dir, F_OK) == 0)
+		mount_at(type, dir);
+}
+
 static void mount_all(void)
 {
 	mount_at("devtmpfs", "/dev");
 	mount_at("proc", "/proc");
 	mount_at("sysfs", "/sys");
+	mount_if("debugfs", "/sys/kernel/debug");
+	mount_if("tracefs", "/sys/kernel/tracing");
 	mount_at("tmpfs", "/tmp");
 	mount_at("tmpfs", OUT_DIR);
 	mount_at("tmpfs", "/dev/shm");
@@ -175,7 +184,9 @@ static void serve(int port)
 	if (ret < 0) {
 		lab_failed(port, "read", "the job", -ret);
 	} else {
+		leaks_begin();
 		struct wire_exit result = job_run(&job, port);
+		result.leaks = result.stuck ? -1 : leaks_end();
 		outfiles_send(port, true);
 		result.taint = read_taint();
 		if (wire_send(port, WIRE_EXIT, &result, sizeof(result)) < 0)

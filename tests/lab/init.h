@@ -32,7 +32,8 @@ int job_parse(struct job *job, const void *payload, size_t len) __attribute__((w
 
 /**
  * Run @job to its end, sending what it writes to @port as it comes; afterwards no other process is
- * left. Returns how it ended, without the taint; 127 if it cannot be started.
+ * left but those that the kernel would not let die, which are told of and counted. Returns how it
+ * ended, without the taint; 127 if it cannot be started.
  */
 struct wire_exit job_run(struct job *job, int port);
 
@@ -41,6 +42,11 @@ struct wire_exit job_run(struct job *job, int port);
  * each. Files written there must grow at their ends or be replaced by rename.
  */
 void outfiles_send(int port, bool final);
+
+/** From here on what leaks counts. Takes a scan of all memory where the kernel has kmemleak. */
+void leaks_begin(void);
+/** How many objects have leaked; what is known of them is in OUT_DIR. -1: it cannot be told. */
+int leaks_end(void);
 
 /** Say to the launcher that the lab cannot go on. */
 void lab_failed(int port, const char *what, const char *object, int code);

@@ -133,7 +133,7 @@ static int add_modules(struct archive *a, const char *modules, struct err *e)
 	return ret;
 }
 
-static int add_all(struct archive *a, const char *modules, const char *extra, struct err *e)
+static int add_all(struct archive *a, const struct initrd_content *content, struct err *e)
 {
 	static const char *const dirs[] = {"bin",  "dev",  "modules", "out",
 					   "proc", "root", "sys",     "tmp"};
@@ -146,12 +146,15 @@ static int add_all(struct archive *a, const char *modules, const char *extra, st
 		a->entry[a->count - 1].device = makedev(5, 1);
 	if (ret == 0)
 		ret = add_family(a, e);
-	if (ret == 0 && extra) {
-		const char *slash = strrchr(extra, '/');
-		ret = add_program(a, "bin/", slash ? slash + 1 : extra, extra, e);
+	if (ret == 0 && content->program) {
+		const char *slash = strrchr(content->program, '/');
+		ret = add_program(a, "bin/", slash ? slash + 1 : content->program, content->program,
+				  e);
 	}
-	if (ret == 0 && *modules)
-		ret = add_modules(a, modules, e);
+	if (ret == 0 && content->ahead)
+		ret = add(a, "", &INITRD_AHEAD[1], content->ahead, S_IFREG | 0644, e);
+	if (ret == 0 && content->modules)
+		ret = add_modules(a, content->modules, e);
 	qsort(a->entry, a->count, sizeof(*a->entry), by_name);
 	return ret;
 }
@@ -213,7 +216,7 @@ static int put_all(const struct archive *a, int fd, struct err *e)
 	return ret;
 }
 
-int initrd_make(const char *modules, const char *extra, struct err *e)
+int initrd_make(const struct initrd_content *content, struct err *e)
 {
 	struct archive a = {.entry = calloc(ENTRIES_MAX, sizeof(struct entry))};
 	int fd = memfd_create("initramfs", MFD_CLOEXEC);
@@ -222,7 +225,7 @@ int initrd_make(const char *modules, const char *extra, struct err *e)
 		free(a.entry);
 		return err_set(e, ERR_INTERNAL, errno, "memfd_create", "initramfs", "%s", "");
 	}
-	int ret = add_all(&a, modules, extra, e);
+	int ret = add_all(&a, content, e);
 	if (ret == 0)
 		ret = put_all(&a, fd, e);
 	free(a.entry);

@@ -9,12 +9,17 @@
 
 #include "lab.h"
 
-/**
- * Make it in memory: ringfence-init as /init, ringfence and its family in /bin, @extra (or NULL) in
- * /bin under its own name, @modules (a directory, or "") in /modules. Returns a memfd, CLOEXEC, for
- * the caller to close.
- */
-int initrd_make(const char *modules, const char *extra, struct err *e)
+/** What it holds beside ringfence-init as /init, and ringfence and its family in /bin. */
+struct initrd_content {
+	const char *modules; /* a directory, to /modules; or NULL */
+	const char *program; /* of the user's, to /bin under its own name; or NULL */
+	const char *ahead; /* what `ringfence-prove --enumerate` wrote, to INITRD_AHEAD; or NULL */
+};
+
+#define INITRD_AHEAD "/bin/enumerated"
+
+/** Make it in memory. Returns a memfd, CLOEXEC, for the caller to close. */
+int initrd_make(const struct initrd_content *content, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The lab's job: one program and, where it needs a device, the daemon that serves it. Everything
- * either writes goes to the launcher as it comes. It must never leave a process behind, nor let a
- * job run past its time.
+ * either writes goes to the launcher as it comes. It must never let a job run past its time, nor
+ * leave a process behind without a word.
  */
 #include "init.h"
 #include "wire.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #define FILES_EVERY_MS 500
 #define COMPANION_MS 20000
 #define COMPANION_STOP_MS 5000
+#define DEATH_MS 5000 /* for killed processes to be gone */
 
 static int64_t now_ms(void)
 {
@@ -193,21 +196,98 @@ static void stop_companion(struct run *run)
 	}
 }
 
-/* Whoever is left dies; then the pipes end, and what was in them is sent. */
-static void finish(struct run *run, int port)
+static void __attribute__((format(printf, 2, 3))) say(int port, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	int n = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (n > 0 && n < (int)sizeof(text))
+		(void)!wire_send(port, WIRE_STDERR, text, (size_t)n);
+}
+
+/* The kernel's word for a process, "state" or where it "wchan" sleeps, in one line. */
+static void read_proc(const char *pid, const char *name, char *text, size_t len)
+{
+	char path[64];
+	ssize_t n = -1;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, text, len - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+}
+
+/* Every process but this one and the kernel's own threads, which are kthreadd, 2, and its children;
+ * returns how many there are. */
+static unsigned tell_stuck(int port)
+{
+	DIR *dir = opendir("/proc");
+	char stat[512], where[128], state;
+	struct dirent *entry;
+	unsigned count = 0;
+	int parent;
+
+	while (dir && (entry = readdir(dir))) {
+		int pid = atoi(entry->d_name);
+		if (pid <= 2)
+			continue;
+		read_proc(entry->d_name, "stat", stat, sizeof(stat));
+		const char *name = strchr(stat, '('), *end = strrchr(stat, ')');
+		if (!name || !end || sscanf(end, ") %c %d", &state, &parent) != 2 || parent == 2)
+			continue;
+		read_proc(entry->d_name, "wchan", where, sizeof(where));
+		say(port, "ringfence-init: cannot be killed: process %d %.*s, state %c, in %s\n",
+		    pid, (int)(end + 1 - name), name, state, *where ? where : "?");
+		count++;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* Whoever is left dies; returns how many would not, each of which is told of. */
+static unsigned kill_all(int port)
+{
+	for (int64_t until = now_ms() + DEATH_MS; now_ms() < until;) {
+		kill(-1, SIGKILL);
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+		if (pid < 0 && errno == ECHILD)
+			return 0;
+		if (pid == 0)
+			usleep(2000);
+	}
+	return tell_stuck(port);
+}
+
+/* What is still in a pipe. One that a stuck process holds open has no end, so no end is waited for.
+ */
+static void empty(int from, int port, enum wire_type type)
+{
+	struct pollfd p = {.fd = from, .events = POLLIN};
+
+	while (poll(&p, 1, 0) > 0 && forward(from, port, type))
+		;
+	close(from);
+}
+
+/* Whoever is left dies; then what is in the pipes is sent. Returns how many are left all the same.
+ */
+static unsigned finish(struct run *run, int port)
 {
 	stop_companion(run);
-	kill(-1, SIGKILL);
-	while (wait(NULL) > 0 || errno == EINTR)
-		;
+	unsigned stuck = kill_all(port);
 	close(run->out[1]);
 	close(run->err[1]);
-	while (forward(run->out[0], port, WIRE_STDOUT))
-		;
-	while (forward(run->err[0], port, WIRE_STDERR))
-		;
-	close(run->out[0]);
-	close(run->err[0]);
+	empty(run->out[0], port, WIRE_STDOUT);
+	empty(run->err[0], port, WIRE_STDERR);
+	return stuck;
 }
 
 static int start_companion(struct job *job, struct run *run, int port)
@@ -247,10 +327,12 @@ struct wire_exit job_run(struct job *job, int port)
 	    start(job, job->arg, (int[]){in, tty ? in : run.out[1], tty ? in : run.err[1]}, tty);
 	close(in);
 	bool in_time = attend(&run, port, job->seconds);
-	finish(&run, port);
+	struct wire_exit end = {.stuck = finish(&run, port)};
 	if (!in_time)
-		return (struct wire_exit){.code = 124};
-	if (WIFSIGNALED(run.status))
-		return (struct wire_exit){.code = 70, .signal = (uint32_t)WTERMSIG(run.status)};
-	return (struct wire_exit){.code = (uint32_t)WEXITSTATUS(run.status)};
+		end.code = 124;
+	else if (WIFSIGNALED(run.status))
+		end.code = 70, end.signal = (uint32_t)WTERMSIG(run.status);
+	else
+		end.code = (uint32_t)WEXITSTATUS(run.status);
+	return end;
 }

@@ -4,7 +4,7 @@
  * are read. It must never claim of a kernel what those facts, or the kernel's own image, do not
  * say.
  */
-#include "lab.h"
+#include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +24,16 @@ static int script_failed(const char *script, int code, struct err *e)
 		       code);
 }
 
-static int ask_script(struct lab_kernel *k, const char *script, const char *option,
-		      const char *value, struct err *e)
+static int ask_script(struct lab_kernel *k, const char *script, const char *const arg[3],
+		      struct err *e)
 {
 	char path[PATH_MAX];
-	const char *argv[] = {path, option, value, NULL};
+	const char *argv[5] = {path};
+	unsigned args = 1;
 
+	for (unsigned i = 0; i < 3; i++)
+		if (arg[i])
+			argv[args++] = arg[i];
 	snprintf(path, sizeof(path), "%s/%s", lab_source_dir(), script);
 	int code = lab_capture((char *const *)argv, k->dir, sizeof(k->dir));
 	if (code != 0 || !*k->dir)
@@ -116,14 +120,17 @@ int kernel_find(struct lab_kernel *k, const struct lab_opts *o, struct err *e)
 		if (snprintf(k->image, sizeof(k->image), "%s", o->kernel) >= (int)sizeof(k->image))
 			return err_set(e, ERR_USAGE, ENAMETOOLONG, "--kernel", o->kernel, "%s", "");
 		snprintf(k->origin, sizeof(k->origin), "%s", o->kernel);
-		return read_image(k, e);
+		ret = read_image(k, e);
+		return ret < 0 ? ret : config_check(k, o->command, e);
 	}
 	if (o->stock)
-		ret = ask_script(k, "stock.sh", NULL, NULL, e);
-	else if (o->kernel_source)
-		ret = ask_script(k, "kernel.sh", "--source", o->kernel_source, e);
+		ret = ask_script(k, "stock.sh", (const char *[3]){NULL}, e);
 	else
-		ret = ask_script(k, "kernel.sh", NULL, NULL, e);
+		ret = ask_script(k, "kernel.sh",
+				 (const char *[]){o->kasan ? "--kasan" : NULL,
+						  o->kernel_source ? "--source" : NULL,
+						  o->kernel_source},
+				 e);
 	return ret < 0 ? ret : read_facts(k, e);
 }
 
@@ -137,7 +144,8 @@ void kernel_describe(const struct lab_kernel *k, const char *release, char *text
 	else if (strcmp(k->kind, "given") == 0)
 		snprintf(text, len, "linux %s given by --kernel", release);
 	else
-		snprintf(text, len, "linux %.*s%s",
+		snprintf(text, len, "linux %.*s%s%s",
 			 ours ? (int)(ours - release) : (int)strlen(release), release,
-			 strcmp(k->patches, "none") == 0 ? "" : " + ctrl-vq patch");
+			 strcmp(k->patches, "none") == 0 ? "" : " + ctrl-vq patch",
+			 strcmp(k->kind, "kasan") == 0 ? ", sanitized" : "");
 }

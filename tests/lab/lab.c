@@ -6,6 +6,7 @@
  */
 #include "lab.h"
 #include "initrd.h"
+#include "mutants.h"
 #include "plan.h"
 #include "qemu.h"
 #include "session.h"
@@ -29,6 +30,7 @@ static int tell(const struct err *e)
 static int become(const char *dir, const char *name, const char *first, const struct lab_opts *o)
 {
 	char path[PATH_MAX];
+	static char known[] = "--known", help[] = "--help";
 	char *argv[JOB_MAX + 4];
 	unsigned n = 0;
 
@@ -36,10 +38,12 @@ static int become(const char *dir, const char *name, const char *first, const st
 	argv[n++] = path;
 	if (first)
 		argv[n++] = (char *)(uintptr_t)first;
-	for (unsigned i = 0; i < o->inners && n < JOB_MAX + 2; i++)
+	if (o->known)
+		argv[n++] = known;
+	for (unsigned i = 0; i < o->inners && n < JOB_MAX + 1; i++)
 		argv[n++] = o->inner[i];
 	if (o->help && o->command < LAB_EXEC)
-		argv[n++] = (char[]){"--help"};
+		argv[n++] = help;
 	argv[n] = NULL;
 	execv(path, argv);
 	fprintf(stderr, "ringfence lab: exec(%s): %s\n", path, strerror(errno));
@@ -60,7 +64,7 @@ static int build(const struct lab_opts *o, struct err *e)
 		return 0;
 	if (strcmp(k.kind, "stock") == 0)
 		snprintf(modules, sizeof(modules), "%s/modules", k.dir);
-	int fd = initrd_make(modules, NULL, e);
+	int fd = initrd_make(&(struct initrd_content){.modules = *modules ? modules : NULL}, e);
 	ret = fd < 0 ? fd : lab_copy(fd, o->initrd, e);
 	return ret < 0 ? tell(e) : 0;
 }
@@ -82,6 +86,12 @@ static void bail_out(const struct lab_opts *o, const struct out *out, const char
 		dprintf(fd, "Bail out! %s\n", why);
 		close(fd);
 	}
+}
+
+/* A warning leaves its mark, also one that was announced. */
+static uint32_t fatal_taint(const struct lab_result *r)
+{
+	return r->taint & TAINT_FATAL & ~(r->announced ? TAINT_WARNED : 0);
 }
 
 /* Why this run does not count, in @why, and its exit code; 0 and "" if the job's own result stands.
@@ -109,12 +119,22 @@ static int overrule(const struct lab_result *r, const struct lab_opts *o, char *
 		return snprintf(why, len, "signal %d (%s) ended the job", r->signal,
 				strsignal(r->signal)),
 		       70;
-	if (r->complaints || (r->taint & TAINT_FATAL)) {
+	if (r->complaints || fatal_taint(r)) {
 		snprintf(why, len, "the lab kernel complained: %s (%u such lines, taint 0x%x)",
 			 *r->complaint ? r->complaint : "by its taint alone", r->complaints,
 			 r->taint);
 		return r->code ? r->code : 1;
 	}
+	if (r->stuck) {
+		snprintf(why, len, "%u processes cannot be killed; see above", r->stuck);
+		return r->code ? r->code : 1;
+	}
+	if (r->leaks > 0) {
+		snprintf(why, len, "the lab kernel has leaked %d objects (kmemleak.txt)", r->leaks);
+		return r->code ? r->code : 1;
+	}
+	if (o->kasan && r->leaks < 0)
+		return snprintf(why, len, "the lab kernel did not look for leaks"), 70;
 	if (r->code == 124)
 		return snprintf(why, len, "the job did not end within %u s", o->seconds), 124;
 	return 0;
@@ -158,7 +178,10 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 
 	if (strcmp(k->kind, "stock") == 0)
 		snprintf(modules, sizeof(modules), "%s/modules", k->dir);
-	int initrd = initrd_make(modules, p->extra, e);
+	struct initrd_content content = {.modules = *modules ? modules : NULL,
+					 .program = p->extra,
+					 .ahead = *p->ahead ? p->ahead : NULL};
+	int initrd = initrd_make(&content, e);
 	int ret = initrd < 0 ? initrd : env_write(out, o, k, accel, NULL, e);
 	if (ret == 0) {
 		kernel_describe(k, k->release, text, sizeof(text));
@@ -166,7 +189,13 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 			fprintf(stderr, "ringfence lab: booting %s under %s\n", text,
 				q->kvm ? "KVM" : "TCG");
 		session_block_signals();
-		ret = qemu_start(q, k->image, initrd, out, p->terminal, e);
+		ret = qemu_start(q,
+				 &(struct qemu_setup){.kernel = k->image,
+						      .append = o->append,
+						      .initrd_fd = initrd,
+						      .terminal = p->terminal,
+						      .sanitized = o->kasan},
+				 out, e);
 	}
 	if (initrd >= 0)
 		close(initrd);
@@ -174,26 +203,30 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 		out_close(out, false);
 		return tell(e);
 	}
-	session_run(q, &(struct session_config){o, k, out, p->job, p->companion, p->terminal},
-		    &result);
+	session_run(
+	    q, &(struct session_config){o, k, out, p->job, p->companion, p->terminal, o->known},
+	    &result);
 	int code = verdict(&result, o, out);
 	if (env_write(out, o, k, accel, &result, e) < 0 && code == 0)
 		code = tell(e);
 	if (o->junit && out_export(out, "junit.xml", o->junit, e) < 0 && code == 0)
 		code = tell(e);
 	out_close(out, code == 124 || code == 255 || code == 70 || result.complaints ||
-			   result.taint & TAINT_FATAL);
+			   fatal_taint(&result));
 	return code;
 }
 
 /* A bad option of the prover's is told before minutes are spent on a kernel. */
 static bool prover_refuses(const struct lab_opts *o)
 {
+	static char known[] = "--known";
 	char path[PATH_MAX], nothing[8];
 	char *argv[JOB_MAX + 8] = {path};
 	unsigned n = 1;
 
 	snprintf(path, sizeof(path), "%s/ringfence-prove", lab_bin_dir());
+	if (o->known)
+		argv[n++] = known;
 	for (unsigned i = 0; i < o->inners && n < JOB_MAX; i++)
 		argv[n++] = o->inner[i];
 	argv[n++] = (char[]){"--list"};
@@ -240,11 +273,17 @@ int main(int argc, char **argv)
 		return code;
 	if (o.command == LAB_BUILD)
 		return build(&o, &e);
+	if (o.command == LAB_MUTANTS)
+		return mutants_main(&o);
 	if (o.command == LAB_PROVE && prover_refuses(&o))
 		return 64;
 	if (plan_make(&p, &o, &e) < 0 || qemu_choose_accel(o.accel, &q.kvm, &why_not, &e) < 0 ||
 	    kernel_find(&k, &o, &e) < 0 || out_open(&out, &o, &e) < 0)
 		return tell(&e);
+	if (plan_ahead(&p, &o, &out, &e) < 0) {
+		out_close(&out, false);
+		return tell(&e);
+	}
 	if (o.accel == ACCEL_AUTO && why_not)
 		fprintf(stderr, "ringfence lab: TCG, since %s\n", why_not);
 	return boot(&o, &k, &p, &out, &q, &e);

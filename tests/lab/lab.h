@@ -21,6 +21,7 @@ enum lab_command {
 	LAB_SHELL,
 	LAB_EXEC,
 	LAB_BUILD,
+	LAB_MUTANTS,
 	LAB_STATUS,
 	LAB_CLEAN,
 	LAB_COMMANDS,
@@ -36,8 +37,12 @@ struct lab_opts {
 	const char *out;	   /* --out */
 	const char *junit;	   /* --junit, of prove: where its copy goes on this side */
 	const char *initrd;	   /* --initrd, of build: also write the initramfs there */
+	const char *filter;	   /* --filter, of mutants */
 	enum lab_accel accel;
-	bool stock, verbose, quiet, help;
+	const char *append; /* --append: more of the kernel's command line */
+	bool stock, kasan, verbose, quiet, help;
+	bool known;	  /* --known, of prove: ringfence-known is the job */
+	bool list;	  /* --list, of mutants */
 	unsigned seconds; /* how long the job may take */
 	char **inner;	  /* what is left for the job; the array is the caller's */
 	unsigned inners;
@@ -57,7 +62,7 @@ void opts_help(void);
 struct lab_kernel {
 	char dir[PATH_MAX]; /* holds image, facts, perhaps modules; "" for --kernel */
 	char image[PATH_MAX];
-	char kind[16]; /* "lab", "stock", "given" */
+	char kind[16]; /* "lab", "kasan", "stock", "given" */
 	char origin[PATH_MAX], release[128], patches[256], sha256[65];
 };
 
@@ -95,14 +100,18 @@ struct lab_result {
 	int code;   /* the job's exit code, if finished */
 	int signal; /* what killed the job, or 0 */
 	uint32_t taint;
+	unsigned stuck;	     /* processes that could not be killed */
+	int leaks;	     /* objects of the kernel's, or -1: it could not tell */
 	int qemu_status;     /* of waitpid() */
 	char failed[512];    /* why the lab itself could not go on, or "" */
 	char complaint[256]; /* the first line of the kernel's that fails a run, or "" */
 	unsigned complaints;
+	unsigned announced; /* warnings that the finding which ran had announced */
 };
 
 /** Bits of /proc/sys/kernel/tainted that fail a run: bad page, died, warned, soft lock-up. */
-#define TAINT_FATAL (1u << 5 | 1u << 7 | 1u << 9 | 1u << 14)
+#define TAINT_WARNED (1u << 9)
+#define TAINT_FATAL (1u << 5 | 1u << 7 | TAINT_WARNED | 1u << 14)
 
 /** Write env.json: what ran on what; with @r NULL before the run, else with its result. */
 int env_write(const struct out *out, const struct lab_opts *o, const struct lab_kernel *k,

@@ -10,13 +10,17 @@
 #include <string.h>
 
 #define SECONDS_PROVE 900
+#define SECONDS_FULL 3600
+#define SECONDS_MUTANT 60
+#define PATIENCE_KASAN 4 /* times as long, unless --timeout is given */
 #define SECONDS_OTHER 120
 #define SECONDS_SHELL 86400
 
 static const char *const command_names[LAB_COMMANDS] = {
-    [LAB_PROVE] = "prove",   [LAB_RUN] = "run",	      [LAB_DEVICE] = "device",
-    [LAB_DOCTOR] = "doctor", [LAB_SHELL] = "shell",   [LAB_EXEC] = "exec",
-    [LAB_BUILD] = "build",   [LAB_STATUS] = "status", [LAB_CLEAN] = "clean",
+    [LAB_PROVE] = "prove",   [LAB_RUN] = "run",		[LAB_DEVICE] = "device",
+    [LAB_DOCTOR] = "doctor", [LAB_SHELL] = "shell",	[LAB_EXEC] = "exec",
+    [LAB_BUILD] = "build",   [LAB_MUTANTS] = "mutants", [LAB_STATUS] = "status",
+    [LAB_CLEAN] = "clean",
 };
 
 const char *opts_command_name(enum lab_command c)
@@ -83,19 +87,25 @@ static bool shares_options(const struct lab_opts *o)
 
 bool opts_keeps_time(const struct lab_opts *o)
 {
-	return o->command == LAB_PROVE || o->command == LAB_RUN;
+	return (o->command == LAB_PROVE && !o->known) || o->command == LAB_RUN;
 }
 
 static int take_flag(struct lab_opts *o, char *arg)
 {
 	if (strcmp(arg, "--stock") == 0)
 		o->stock = true;
+	else if (strcmp(arg, "--kasan") == 0)
+		o->kasan = true;
 	else if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0)
 		o->help = true;
 	else if (strcmp(arg, "-v") == 0 || strcmp(arg, "--verbose") == 0)
 		o->verbose = true;
 	else if (strcmp(arg, "-q") == 0 || strcmp(arg, "--quiet") == 0)
 		o->quiet = true;
+	else if (o->command == LAB_PROVE && strcmp(arg, "--known") == 0)
+		o->known = true;
+	else if (o->command == LAB_MUTANTS && strcmp(arg, "--list") == 0)
+		o->list = true;
 	else
 		return 0;
 	if (arg[1] != '-' && shares_options(o) && strcmp(arg, "-h") != 0)
@@ -111,10 +121,14 @@ static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struc
 
 	if ((ret = take_value("--kernel", argc, argv, at, &o->kernel, e)) ||
 	    (ret = take_value("--kernel-source", argc, argv, at, &o->kernel_source, e)) ||
+	    (ret = take_value("--append", argc, argv, at, &o->append, e)) ||
 	    (ret = take_value("--out", argc, argv, at, &o->out, e)))
 		return ret;
 	if (o->command == LAB_BUILD &&
 	    (ret = take_value("--initrd", argc, argv, at, &o->initrd, e)))
+		return ret;
+	if (o->command == LAB_MUTANTS &&
+	    (ret = take_value("--filter", argc, argv, at, &o->filter, e)))
 		return ret;
 	if (o->command == LAB_PROVE && (ret = take_value("--junit", argc, argv, at, &o->junit, e)))
 		return ret;
@@ -140,19 +154,53 @@ static int parse_command(struct lab_opts *o, const char *name, struct err *e)
 		       "no such command; ringfence lab --help lists them");
 }
 
+/* ringfence-known has a --timeout of its own, for each finding, and neither -v nor -q. */
+static void keep_for_known(struct lab_opts *o)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < o->inners; i++) {
+		char *arg = o->inner[i];
+		if (strcmp(arg, "--timeout") == 0)
+			i++;
+		else if (strncmp(arg, "--timeout=", 10) != 0 && strcmp(arg, "-v") != 0 &&
+			 strcmp(arg, "-q") != 0)
+			o->inner[kept++] = arg;
+	}
+	o->inners = kept;
+}
+
 static int check_together(const struct lab_opts *o, struct err *e)
 {
 	if (!!o->kernel + !!o->kernel_source + o->stock > 1)
 		return err_set(e, ERR_USAGE, 0, "options", "--kernel, --kernel-source, --stock",
 			       "one of them at most");
-	if ((o->command == LAB_STATUS || o->command == LAB_CLEAN || o->command == LAB_BUILD) &&
-	    o->inners && !o->help)
+	if (o->kasan && o->stock)
+		return err_set(e, ERR_USAGE, 0, "options", "--kasan, --stock",
+			       "one of them: --stock compiles nothing");
+	if (o->command >= LAB_BUILD && o->inners && !o->help)
 		return err_set(e, ERR_USAGE, 0, command_names[o->command], o->inner[0],
 			       "unknown option");
 	if (o->command == LAB_EXEC && !o->inners && !o->help)
 		return err_set(e, ERR_USAGE, 0, "lab exec", "",
 			       "needs a program: a static binary's path, or ringfence");
 	return 0;
+}
+
+static unsigned default_seconds(const struct lab_opts *o)
+{
+	unsigned patience = o->kasan ? PATIENCE_KASAN : 1;
+
+	switch (o->command) {
+	case LAB_PROVE:
+		return (opts_inner_has(o, "--full") ? SECONDS_FULL : SECONDS_PROVE) * patience;
+	case LAB_SHELL:
+		return SECONDS_SHELL;
+	case LAB_MUTANTS:
+		return SECONDS_MUTANT;
+	default:
+		return SECONDS_OTHER * patience;
+	}
 }
 
 int opts_parse(struct lab_opts *o, int argc, char **argv, char **inner, struct err *e)
@@ -170,9 +218,6 @@ int opts_parse(struct lab_opts *o, int argc, char **argv, char **inner, struct e
 	int ret = parse_command(o, argv[1], e);
 	if (ret < 0)
 		return ret;
-	o->seconds = o->command == LAB_PROVE   ? SECONDS_PROVE
-		     : o->command == LAB_SHELL ? SECONDS_SHELL
-					       : SECONDS_OTHER;
 	for (int i = 2; i < argc; i++) {
 		bool rest = strcmp(argv[i], "--") == 0;
 		/* What follows "--", and a program to execute, belongs to the job with all its
@@ -188,6 +233,10 @@ int opts_parse(struct lab_opts *o, int argc, char **argv, char **inner, struct e
 		if (ret == 0)
 			keep_for_job(o, argv[i]);
 	}
+	if (o->known)
+		keep_for_known(o);
+	if (!o->seconds)
+		o->seconds = default_seconds(o);
 	return check_together(o, e);
 }
 
@@ -207,19 +256,26 @@ void opts_help(void)
 	puts("usage: ringfence lab COMMAND [OPTIONS] [the command's own options]\n"
 	     "Boots a Linux kernel in QEMU and runs the same inside; needs no root, no /dev/kvm, "
 	     "no network.\n\n"
-	     "  prove    attacks and controls, and the verdict\n"
+	     "  prove    attacks and controls, and the verdict; --known: what is known to be wrong "
+	     "in the "
+	     "kernel\n"
 	     "  run      one VMM on a device of its own; device: the daemon alone; doctor: what "
 	     "this kernel has\n"
 	     "  exec     any static program: lab exec ./prog ARGS\n"
 	     "  shell    a busybox shell inside\n"
 	     "  build    make the kernel, and print where it is [--initrd FILE]\n"
+	     "  mutants  kernels that break their promise, which the proof has to catch [--list] "
+	     "[--filter GLOB]\n"
 	     "  status   what the cache holds; clean: remove it\n\n"
 	     "  --stock              Debian's unmodified packaged cloud kernel: nothing is "
 	     "compiled\n"
 	     "  --kernel BZIMAGE     a kernel of yours, with what the proof needs built in\n"
 	     "  --kernel-source DIR  build the lab kernel from your tree\n"
+	     "  --kasan              one with KASAN, UBSAN, lockdep and kmemleak, any of whose "
+	     "reports fails the run\n"
 	     "  --accel tcg|kvm|auto tcg is the default; auto takes KVM where it works and can "
 	     "nest\n"
+	     "  --append STR         more of the kernel's command line\n"
 	     "  --out DIR            where results, console and logs go\n"
 	     "  --timeout S          how long the command may take inside\n"
 	     "  -v, -q, -h           more words, fewer, these");

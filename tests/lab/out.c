@@ -80,12 +80,14 @@ static int make_default(struct out *out, enum lab_command command)
 {
 	char cache[PATH_MAX];
 
-	if (command == LAB_PROVE && make_stamped(out, "out") == 0) {
+	bool kept = command == LAB_PROVE || command == LAB_MUTANTS;
+
+	if (kept && make_stamped(out, "out") == 0) {
 		link_latest(out);
 		return 0;
 	}
 	cache_dir(cache, sizeof(cache));
-	out->temporary = command != LAB_PROVE;
+	out->temporary = !kept;
 	return make_stamped(out, cache);
 }
 

@@ -2,6 +2,7 @@
 /* Turns the launcher's command line into the lab's; see plan.h. Must never add an option that the
  * user gave. */
 #include "plan.h"
+#include "initrd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static void add_face(struct plan *p, const struct lab_opts *o)
 
 	if (o->command == LAB_PROVE && !opts_inner_has(o, "--format"))
 		add(p, tty ? "--format=human" : "--format=tap");
-	if (!opts_inner_has(o, "--color"))
+	if (!o->known && !opts_inner_has(o, "--color"))
 		add(p, tty && !getenv("NO_COLOR") ? "--color=always" : "--color=never");
 }
 
@@ -90,6 +91,19 @@ static int plan_shell(struct plan *p, struct err *e)
 	return 0;
 }
 
+/* A sanitized kernel is some four times slower: fewer episodes beside each other, and more time. */
+static void add_patience(struct plan *p, const struct lab_opts *o)
+{
+	static char seconds[16];
+
+	if (!opts_inner_has(o, "--jobs"))
+		add(p, "--jobs=2");
+	if (opts_inner_has(o, "--timeout"))
+		return;
+	snprintf(seconds, sizeof(seconds), "--timeout=%u", o->seconds);
+	add(p, seconds);
+}
+
 int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 {
 	*p = (struct plan){.count = 0};
@@ -107,7 +121,9 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 		add(p, "ringfence");
 		add(p, opts_command_name(o->command));
 	}
-	if (o->command == LAB_PROVE) {
+	if (o->known) {
+		add(p, "--known");
+	} else if (o->command == LAB_PROVE) {
 		add(p, "--out");
 		add(p, "/out");
 		add(p, "--junit");
@@ -115,10 +131,35 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 	}
 	if (o->command == LAB_PROVE || o->command == LAB_DOCTOR)
 		add_face(p, o);
+	if (o->command == LAB_PROVE && o->kasan && !o->known)
+		add_patience(p, o);
 	for (unsigned i = o->command == LAB_EXEC; i < o->inners; i++) {
 		add(p, o->inner[i]);
 		if (o->command == LAB_RUN && !strcmp(o->inner[i], "-k") && i + 1 < o->inners)
 			add_image(p, o->inner[++i]);
 	}
+	return 0;
+}
+
+int plan_ahead(struct plan *p, const struct lab_opts *o, const struct out *out, struct err *e)
+{
+	static char enumerate[] = "--enumerate";
+	char program[PATH_MAX + 16], nothing[64], *argv[JOB_MAX + 8] = {program};
+	unsigned n = 1;
+
+	if (o->command != LAB_PROVE || o->known)
+		return 0;
+	snprintf(program, sizeof(program), "%s/ringfence-prove", lab_bin_dir());
+	snprintf(p->ahead, sizeof(p->ahead), "%s/enumerated", out->path);
+	for (unsigned i = 0; i < o->inners && n < JOB_MAX; i++)
+		argv[n++] = o->inner[i];
+	argv[n++] = enumerate;
+	argv[n++] = p->ahead;
+	int code = lab_capture(argv, nothing, sizeof(nothing));
+	if (code)
+		return err_set(e, ERR_INTERNAL, 0, "ringfence-prove", enumerate,
+			       "ended with %d; see above", code);
+	add(p, "--enumerated");
+	add(p, INITRD_AHEAD);
 	return 0;
 }

@@ -17,13 +17,21 @@ struct plan {
 	char *job[JOB_MAX + 8];
 	unsigned count;
 	char *const *companion;
-	const char *extra;	   /* a file of the user's to take along into /bin, or NULL */
+	const char *extra;	   /* a program of the user's to take along into /bin, or NULL */
+	char ahead[PATH_MAX + 16]; /* what was run ahead of the job, to take along, or "" */
 	char extra_path[PATH_MAX]; /* where it is in there, for run -k */
 	bool terminal;
 };
 
 /** Make the plan for @o; fails where what it needs is missing on this host. */
 int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
+    __attribute__((warn_unused_result));
+
+/**
+ * For `prove`: run the rows about our own process here, where they take seconds, and have the job
+ * take what they said from a file in @out.
+ */
+int plan_ahead(struct plan *p, const struct lab_opts *o, const struct out *out, struct err *e)
     __attribute__((warn_unused_result));
 
 #endif

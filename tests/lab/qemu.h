@@ -23,12 +23,16 @@ struct qemu {
 int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, struct err *e)
     __attribute__((warn_unused_result));
 
-/**
- * Start QEMU on @kernel with the initramfs in @initrd_fd; its own messages go to qemu.log in @out.
- * With @terminal the standard streams of the launcher become the lab's /dev/hvc0.
- */
-int qemu_start(struct qemu *q, const char *kernel, int initrd_fd, const struct out *out,
-	       bool terminal, struct err *e) __attribute__((warn_unused_result));
+struct qemu_setup {
+	const char *kernel, *append; /* append: more of its command line, or NULL */
+	int initrd_fd;
+	bool terminal;	/* the launcher's standard streams become the lab's /dev/hvc0 */
+	bool sanitized; /* the kernel has KASAN and its like */
+};
+
+/** Start QEMU; its own messages go to qemu.log in @out. */
+int qemu_start(struct qemu *q, const struct qemu_setup *setup, const struct out *out, struct err *e)
+    __attribute__((warn_unused_result));
 
 /** Of a lab that hangs: write each CPU's state to cpus.log in @out. Takes up to two seconds. */
 void qemu_dump(struct qemu *q, const struct out *out);

@@ -26,6 +26,7 @@
 	    */
 #define GRACE_MS                                                                                   \
 	15000 /* beyond the job's own time, which PID 1 keeps, before the kernel counts as hung */
+#define LEAKS_MS 180000	 /* to look for leaks before and after the job */
 #define STALL_MS 30000	 /* after the kernel has said that a CPU does not get on */
 #define GOODBYE_MS 10000 /* to power off once the job is over */
 
@@ -100,6 +101,8 @@ static void put_environment(struct strings *j, const struct session *s)
 	put(j, WIRE_JOB_ENV, "RINGFENCE_ENV_KERNEL=", text);
 	put(j, WIRE_JOB_ENV, "RINGFENCE_ENV_ACCEL=", s->q->kvm ? "KVM" : "TCG");
 	put(j, WIRE_JOB_ENV, "RINGFENCE_ENV_OUT=", s->cfg->out->path);
+	if (s->cfg->opts->kasan)
+		put(j, WIRE_JOB_ENV, "RINGFENCE_PATIENCE=", "4");
 	if (strcmp(s->cfg->kernel->kind, "stock") == 0)
 		put(j, WIRE_JOB_ENV, "RINGFENCE_STOCK=", "1");
 	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
@@ -127,7 +130,7 @@ static void send_job(struct session *s)
 	int ret = j.full ? -E2BIG : wire_send(s->q->wire_fd, WIRE_JOB, j.text, j.len);
 	if (ret < 0)
 		fail(s, "sending the job to the lab", -ret);
-	s->until = now_ms() + seconds * 1000LL + GRACE_MS;
+	s->until = now_ms() + seconds * 1000LL + (s->cfg->opts->kasan ? LEAKS_MS : 0) + GRACE_MS;
 }
 
 static void say_goodbye(struct session *s)
@@ -150,6 +153,8 @@ static void take_exit(struct session *s, const struct wire_frame *f)
 		s->result->code = (int)(end.code & 0xff);
 		s->result->signal = (int)(end.signal & 0x7f);
 		s->result->taint = end.taint;
+		s->result->stuck = end.stuck;
+		s->result->leaks = end.leaks;
 	}
 	say_goodbye(s);
 }
@@ -295,6 +300,7 @@ void session_run(struct qemu *q, const struct session_config *cfg, struct lab_re
 
 	signal_set(&set);
 	s = (struct session){.q = q, .cfg = cfg, .result = result, .until = now_ms() + BOOT_MS};
+	s.console.known = cfg->known;
 	s.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	s.console.log_fd = openat(cfg->out->fd, "console.log",
 				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
@@ -310,6 +316,7 @@ void session_run(struct qemu *q, const struct session_config *cfg, struct lab_re
 	if (status)
 		result->qemu_status = status;
 	result->complaints = s.console.complaints;
+	result->announced = s.console.expectations;
 	result->panicked = s.console.panicked;
 	snprintf(result->complaint, sizeof(result->complaint), "%s", s.console.first);
 	close(s.console.log_fd);

@@ -15,7 +15,7 @@ struct session_config {
 	struct out *out;
 	char *const *job;	/* NULL-terminated */
 	char *const *companion; /* NULL-terminated, or NULL */
-	bool terminal;
+	bool terminal, known;	/* known: ringfence-known is the job */
 };
 
 /** Block the signals that a session takes by file descriptor; call before any child or thread. */

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # One test of the lab: test.sh BIN_DIR NAME. Ends 0 if it held, 77 with the reason if this machine cannot run it,
-# else 1. It must never fetch or build anything: what set-up has not left in the cache is a reason to skip.
+# else 1. It must never fetch anything, nor, but for mutants, build: what set-up has not left in the cache is a reason
+# to skip.
 set -u
 bin=$1 name=$2
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -48,6 +49,36 @@ need_kernel() {
 need_stock() {
 	command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
 	"$here/stock.sh" >/dev/null 2>stderr || skip "no packaged kernel in the cache ($(tail -n 1 stderr))"
+}
+
+need_mutants() {
+	need_kernel
+	"$here/kernel.sh" --mutant none >/dev/null 2>stderr || skip "no kernel to mutate ($(tail -n 1 stderr))"
+	trap 'rm -rf "$work" "$XDG_CACHE_HOME"/ringfence/mutants/*/kernel/made-up-*' EXIT
+}
+
+made_up() { # NAME FILE OLD NEW [EQUIVALENT]: a mutant by one line
+	mkdir -p patches
+	cat >"patches/made-up-$1.patch" <<-END
+		Parent: vduse
+		Mutant: made up
+		${5:+Equivalent: $5}
+		--- a/drivers/$2
+		+++ b/drivers/$2
+		@@ -50 +50 @@
+		-$3
+		+$4
+	END
+}
+
+number() { # N: as four bytes, the least first
+	for shift in 0 8 16 24; do
+		printf "\\$(printf %o $(($1 >> shift & 255)))"
+	done
+}
+
+dd() { # ARGS...: write its input, byte for byte, into the file "image"
+	command dd of=image bs=1 conv=notrunc "$@"
 }
 
 gone() { # PID: within two seconds
@@ -112,6 +143,14 @@ warning)
 	has stderr 'complained: WARNING: made up'
 	has out/latest/env.json '"kernel_complaints": 1'
 	;;
+stuck)
+	# A finding that wedges: whoever deletes the device can never be killed.
+	need_kernel
+	lab 1 exec "$bin/ringfence-known" --destructive --filter k8
+	has stdout '^# XFAIL'
+	has stderr '^ringfence-init: cannot be killed: process [0-9]+ \(ringfence-known\), state D, in '
+	has stderr '1 processes cannot be killed'
+	;;
 time-out)
 	need_kernel
 	lab 124 exec --timeout 2 "$job" sleep
@@ -167,6 +206,36 @@ usage)
 	has stderr 'not an x86 bzImage'
 	lab 0 --help
 	has stdout '--kernel-source'
+	;;
+config)
+	# An image that is nothing but a set-up header and a payload, which no machine would boot. What leads up to the
+	# mark has a packer take that apart.
+	printf 'CONFIG_KVM=y\nCONFIG_VDPA_USER=m\n# CONFIG_PCI is not set\nCONFIG_NAME="x"\n' >wanted
+	for pack in 'gzip -c' 'xz -c' 'zstd -qc' 'lz4 -qcl' 'bzip2 -c' 'xz --format=lzma -c' cat; do
+		command -v "${pack%% *}" >/dev/null || continue
+		{ yes 'IKCFG_S IKCFG' | head -c 5000 && printf IKCFG_ST && gzip -c wanted && printf 'IKCFG_ED after'; } | $pack >payload
+		head -c 2048 /dev/zero >image
+		{ printf '\003' | dd seek=497 && printf HdrS | dd seek=514 && number 16 | dd seek=584 &&
+			number "$(wc -c <payload)" | dd seek=588; } 2>/dev/null
+		head -c 16 /dev/zero | cat - payload >>image
+		printf 'size' >>image
+		[ "$("$here/config.sh" "$work/image")" = "$(grep '=[ym]' wanted)" ] || fail "packed by $pack"
+	done
+	lab 4 run --kernel image
+	has stderr 'CONFIG_VDPA_USER is a module, and must be built in \(VDUSE\)'
+	has stderr 'CONFIG_PCI is not set'
+	lacks stderr 'CONFIG_KVM is|VDPA_SIM|booting'
+	lab 4 doctor --kernel image
+	lacks stderr 'CONFIG_VDPA_USER'
+
+	# Without one of its own, by what lies beside it; and of the lab's own configuration nothing may be missing.
+	head -c 2048 image >bzImage
+	"$here/config.sh" "$work/bzImage" && fail "a configuration came from nowhere"
+	sed '/VDPA_USER/d; s/^CONFIG_VDPA_SIM_NET=.*//' "$here/kernel.config" >config
+	lab 4 prove --kernel bzImage
+	has stderr 'CONFIG_VDPA_USER is not set \(VDUSE\)$'
+	has stderr 'CONFIG_VDPA_SIM_NET is not set \(rows on vdpa_sim\): they are skipped$'
+	[ "$(grep -c 'CONFIG_' stderr)" = 2 ] || fail "more is missing than was left out"
 	;;
 offline)
 	XDG_CACHE_HOME=$work/empty lab 4 exec "$job" hello
@@ -235,6 +304,16 @@ prove)
 		[ -s "out/latest/$file" ] || fail "out/latest/$file is missing or empty"
 	done
 	;;
+known)
+	need_kernel
+	lab 0 prove --known --out out
+	has stdout '^# XFAIL: WARNING: '
+	has stdout '^# [0-9]+ show, 0 do not show any more, [0-9]+ skipped, 0 failed;'
+	has out/env.json '"announced_warnings": 1'
+	has out/env.json '"kernel_complaints": 0'
+	lab 0 prove --known --list
+	lacks stderr booting
+	;;
 prove-stock)
 	need_stock
 	lab 0 prove --stock
@@ -253,6 +332,53 @@ kill)
 	lab 0 exec --timeout 600 "$bin/ringfence-killtest"
 	has stdout '^ok 1 '
 	lacks stdout '^not ok'
+	;;
+mutants-tool)
+	# What becomes of patches that are no good, and of one that nobody could see; and that a tree which was left in
+	# the middle of one, by a killed build, is none the worse.
+	need_mutants
+	export RINGFENCE_MUTANTS="$work/patches"
+	file=vdpa/vdpa_user/vduse_dev.c timeout='#define VDUSE_MSG_DEFAULT_TIMEOUT'
+	made_up a "$file" "$timeout 30" "$timeout 31"
+	made_up b "$file" "$timeout 30" "$timeout 32" 'nobody waits as long'
+	lab 1 mutants
+	has stdout '^ sound +\(no mutant\) +[0-9]+ rows ran and held'
+	has stdout '^ SURVIVED +made-up-a +[0-9]+ rows ran and held'
+	has stdout '^ equivalent +made-up-b '
+	has stdout 'declared equivalent: nobody waits as long'
+	[ "$(tail -n 1 stdout)" = "2 mutants, 0 caught, 1 survived, 1 equivalent" ] || fail "$(tail -n 1 stdout)"
+
+	rm patches/*
+	made_up c "$file" "$timeout 30" "$timeout seconds"
+	made_up d "$file" '#define VDUSE_MSG_NO_SUCH' "$timeout 33"
+	made_up e "$file" "$timeout 30" "$timeout (15 + 15)"
+	sed '1a Equivalent: so they say' "$here/mutants/vduse-group-asid-noop.patch" >patches/made-up-f.patch
+	lab 70 mutants
+	has stderr 'made-up-c does not build'
+	has stderr 'made-up-d.patch does not apply'
+	has stderr 'made-up-e.patch changes nothing'
+	has stdout '^ FAILED +made-up-f +declared equivalent, and yet it is seen'
+	[ "$(tail -n 1 stdout)" = "4 mutants, 0 caught, 0 survived, 0 equivalent, 4 failed" ] || fail "$(tail -n 1 stdout)"
+
+	rm patches/*
+	made_up a "$file" "$timeout 30" "$timeout 31"
+	made_up g vhost/vdpa.c '#define VHOST_VDPA_IOTLB_BUCKETS 16' '#define VHOST_VDPA_IOTLB_BUCKETS 8'
+	image=$("$here/kernel.sh" --mutant patches/made-up-a.patch 2>stderr) || fail "no image"
+	mv "$image" before
+	"$here/kernel.sh" --mutant patches/made-up-g.patch >/dev/null 2>&1 &
+	half=$!
+	sleep 3
+	make=$(pgrep -P $half make) || fail "the build was over, or had not begun, when it was to be killed"
+	kill -KILL $half
+	kill -KILL "-$make"
+	"$here/kernel.sh" --mutant patches/made-up-a.patch >/dev/null 2>stderr || fail "no image after a killed build"
+	cmp before/bzImage "$image/bzImage" || fail "a killed build of another has changed this one's image"
+	;;
+mutants)
+	need_mutants
+	lab 0 mutants
+	count=$(find "$here/mutants" -name '*.patch' | wc -l)
+	has stdout "^$count mutants, [0-9]+ caught, 0 survived, [0-9]+ equivalent\$"
 	;;
 shellcheck)
 	command -v shellcheck >/dev/null || skip "no shellcheck"

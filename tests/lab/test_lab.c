@@ -3,12 +3,14 @@
  * may land. */
 #include "console.h"
 #include "lab.h"
+#include "mutant.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,6 +28,9 @@ static void console_knows_complaints(void **state)
 	    "KASAN: null-ptr-deref in range [0x0000000000000008-0x000000000000000f]",
 	    "[    9.0] UBSAN: array-index-out-of-bounds in x.c:1:2",
 	    "[    9.0] WARNING: possible circular locking dependency detected",
+	    "[   20.1] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+	    "[   20.1][   T77] BUG: sleeping function called from invalid context at mm/slab.h:1",
+	    "[   20.1] INFO: possible recursive locking detected",
 	};
 
 	(void)state;
@@ -70,6 +75,52 @@ static void console_joins_pieces(void **state)
 	assert_true(c.panicked);
 	assert_string_equal(c.first, "Kernel panic - not syncing: b");
 	close(c.log_fd);
+}
+
+#define WARN_IN(f) "[    2.0] WARNING: drivers/vdpa/x.c:1208 at " f "+0xba2/0xda0, CPU#1: x/57\n"
+#define MARK(text) "[    1.9] ringfence-known: " text "\n"
+
+/* How many complaints are left of what @text says while findings run. */
+static unsigned complaints_in(const char *text, bool known, unsigned *announced)
+{
+	struct console c = {.log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC), .known = known};
+
+	console_feed(&c, text, strlen(text));
+	close(c.log_fd);
+	*announced = c.expectations;
+	return c.complaints;
+}
+
+static void console_lets_announced_warnings_pass(void **state)
+{
+	static const char good[] = MARK("k5 begins, may warn in bad_ioctl") WARN_IN("bad_ioctl");
+	unsigned announced;
+
+	(void)state;
+	assert_int_equal(complaints_in(good, true, &announced), 0);
+	assert_int_equal(announced, 1);
+	assert_int_equal(complaints_in(good, false, &announced), 1);
+	assert_int_equal(announced, 0);
+	assert_int_equal(complaints_in(MARK("k5 begins, may warn in bad_ioctl")
+					   WARN_IN("other_ioctl") WARN_IN("very_bad_ioctl")
+					       WARN_IN("bad_ioctl_2"),
+				       true, &announced),
+			 3);
+	assert_int_equal(complaints_in(MARK("k5 begins, may warn in bad_ioctl") MARK("k5 ends")
+					   WARN_IN("bad_ioctl"),
+				       true, &announced),
+			 1);
+	assert_int_equal(complaints_in(MARK("k5 begins, may warn in bad_ioctl") MARK("k6 begins")
+					   WARN_IN("bad_ioctl"),
+				       true, &announced),
+			 1);
+	assert_int_equal(
+	    complaints_in(
+		MARK("k5 begins, may warn in bad_ioctl") "[ 2.0] BUG: KASAN: use-after-free in "
+							 "bad_ioctl+0x1/0x2\n",
+		true, &announced),
+	    1);
+	assert_int_equal(announced, 0);
 }
 
 static void wire_carries_frames(void **state)
@@ -168,6 +219,24 @@ static void opts_take_ours_and_leave_the_rest(void **state)
 	assert_string_equal(parsed.junit, "j.xml");
 	assert_int_equal(parsed.inners, 0);
 
+	assert_int_equal(
+	    PARSE("prove", "-v", "--timeout", "5", "--known", "--timeout=9", "--filter", "k5"), 0);
+	assert_true(parsed.known);
+	assert_int_equal(parsed.seconds, 9);
+	assert_int_equal(parsed.inners, 2);
+	assert_string_equal(inner[1], "k5");
+
+	assert_int_equal(PARSE("mutants", "--list", "--filter", "x*", "--timeout", "9"), 0);
+	assert_true(parsed.list);
+	assert_string_equal(parsed.filter, "x*");
+	assert_int_equal(parsed.seconds, 9);
+
+	assert_int_equal(PARSE("prove", "--kasan", "--append", "a=b c", "--list"), 0);
+	assert_true(parsed.kasan);
+	assert_false(parsed.list);
+	assert_string_equal(parsed.append, "a=b c");
+	assert_int_equal(parsed.inners, 1);
+
 	assert_int_equal(PARSE("run", "--", "--kernel", "guest.elf"), 0);
 	assert_null(parsed.kernel);
 	assert_int_equal(parsed.inners, 2);
@@ -184,6 +253,8 @@ static void opts_refuse(void **state)
 	assert_int_equal(PARSE("prove", "--timeout", "nan"), -EINVAL);
 	assert_int_equal(PARSE("prove", "--timeout", "1x"), -EINVAL);
 	assert_int_equal(PARSE("status", "--what"), -EINVAL);
+	assert_int_equal(PARSE("mutants", "--what"), -EINVAL);
+	assert_int_equal(PARSE("prove", "--stock", "--kasan"), -EINVAL);
 	assert_int_equal(PARSE("exec"), -EINVAL);
 }
 
@@ -244,17 +315,173 @@ static void out_stays_in_its_directory(void **state)
 	assert_int_equal(access(dir, F_OK), -1);
 }
 
+static json_t *json_of(const char *text)
+{
+	json_t *j = json_loads(text, 0, NULL);
+
+	assert_non_null(j);
+	return j;
+}
+
+#define ROW(name, verdict, evidence)                                                               \
+	"{\"name\":\"" name "\",\"verdict\":\"" verdict                                            \
+	"\",\"reason\":\"because\",\"run\":{\"evidence\":{\"end\":" evidence "}}}"
+#define EPISODE "\"complete\",\"steps\":{}"
+#define PROGRAM "\"complete\",\"legal\":1"
+#define RESULTS(planned, stopped, rows)                                                            \
+	"{\"summary\":{\"planned\":" planned ",\"stopped\":\"" stopped "\"},\"rows\":[" rows "]}"
+#define LAB(more) "{\"result\":{\"finished\":true" more "}}"
+
+static const char base_results[] = RESULTS(
+    "3", "no",
+    ROW("a", "held", EPISODE) "," ROW("b", "held", PROGRAM) "," ROW("c", "skipped", EPISODE));
+
+/* What is seen where @rows, two beside a skipped one, are all that a run tells. */
+static enum mutant_seen seen_in(const char *results, const char *env, unsigned *by)
+{
+	json_t *base = json_of(base_results), *r = json_of(results), *lab = json_of(env);
+	struct sight s;
+
+	mutant_judge(&s, base, r, lab);
+	if (by)
+		*by = (unsigned)json_array_size(s.by);
+	enum mutant_seen seen = s.seen;
+	sight_free(&s);
+	json_decref(base);
+	json_decref(r);
+	json_decref(lab);
+	return seen;
+}
+
+#define SEEN(a, b) seen_in(RESULTS("2", "no", a "," b), LAB(""), NULL)
+#define HELD_A ROW("a", "held", EPISODE)
+#define HELD_B ROW("b", "held", PROGRAM)
+
+static void mutants_are_judged(void **state)
+{
+	unsigned by;
+
+	(void)state;
+	assert_int_equal(SEEN(HELD_A, HELD_B), SEEN_NOTHING);
+	assert_int_equal(SEEN(ROW("a", "breached", "\"late\""), HELD_B), SEEN_BY_ROWS);
+	assert_int_equal(SEEN(ROW("a", "failed", EPISODE), HELD_B), SEEN_BY_ROWS);
+	assert_int_equal(SEEN(ROW("a", "not tested", EPISODE), HELD_B), SEEN_BY_ROWS);
+	assert_int_equal(SEEN(ROW("a", "skipped", EPISODE), HELD_B), SEEN_BY_VMM);
+	assert_int_equal(SEEN(HELD_A, ROW("b", "breached", PROGRAM)), SEEN_BY_ROWS);
+	assert_int_equal(
+	    seen_in(RESULTS("2", "by time",
+			    ROW("a", "skipped", EPISODE) "," ROW("b", "breached", PROGRAM)),
+		    LAB(""), &by),
+	    SEEN_BY_ROWS);
+	assert_int_equal(by, 2);
+}
+
+/* A row that did not come to its end, or never held, says nothing; nor does a lab that broke. */
+static void mutants_are_not_caught_by_accident(void **state)
+{
+	(void)state;
+	assert_int_equal(SEEN(ROW("a", "failed", "\"late\""), HELD_B), SEEN_UNCLEAR);
+	assert_int_equal(SEEN(ROW("a", "held", "\"late\""), HELD_B), SEEN_UNCLEAR);
+	assert_int_equal(SEEN(HELD_A, ROW("b", "not tested", PROGRAM)), SEEN_UNCLEAR);
+	assert_int_equal(SEEN(HELD_A, ROW("c", "breached", EPISODE)), SEEN_UNCLEAR);
+	assert_int_equal(SEEN(HELD_A "," HELD_B, HELD_B), SEEN_UNCLEAR);
+	assert_int_equal(seen_in(RESULTS("2", "by time", HELD_A "," HELD_B), LAB(""), NULL),
+			 SEEN_UNCLEAR);
+	assert_int_equal(seen_in(RESULTS("2", "no", HELD_A "," HELD_B),
+				 "{\"result\":{\"finished\":false}}", NULL),
+			 SEEN_UNCLEAR);
+	assert_int_equal(seen_in("{}", "{}", NULL), SEEN_UNCLEAR);
+	assert_int_equal(seen_in("{}", LAB(",\"panicked\":true"), NULL), SEEN_BY_KERNEL);
+	assert_int_equal(
+	    seen_in(RESULTS("2", "no", HELD_A "," HELD_B), LAB(",\"kernel_complaints\":1"), NULL),
+	    SEEN_BY_KERNEL);
+}
+
+/* On the unmutated kernel a row may be skipped, and nothing else but held. */
+static void mutants_need_a_sound_base(void **state)
+{
+	static const struct {
+		const char *rows;
+		enum mutant_seen seen;
+	} cases[] = {
+	    {HELD_A "," ROW("c", "skipped", EPISODE), SEEN_NOTHING},
+	    {HELD_A "," ROW("c", "failed", EPISODE), SEEN_BY_ROWS},
+	    {HELD_A "," ROW("c", "failed", "\"late\""), SEEN_UNCLEAR},
+	    {ROW("a", "skipped", EPISODE) "," ROW("c", "skipped", EPISODE), SEEN_UNCLEAR},
+	};
+	char text[1024];
+	struct sight s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), RESULTS("2", "no", "%s"), cases[i].rows);
+		json_t *r = json_of(text), *lab = json_of(LAB(""));
+		mutant_judge(&s, NULL, r, lab);
+		assert_int_equal(s.seen, cases[i].seen);
+		sight_free(&s);
+		json_decref(r);
+		json_decref(lab);
+	}
+}
+
+static void put_patch(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	FILE *f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void mutants_are_found(void **state)
+{
+	char dir[] = "/tmp/ringfence-lab-unit-XXXXXX", rm[64];
+	struct err e = {.kind = ERR_NONE};
+	struct mutant *m;
+	unsigned n;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	put_patch(dir, "b.patch", "Parent: vhost\nMutant: x\n--- a\nEquivalent: no\n");
+	put_patch(dir, "a-1.patch", "Parent: vduse\nMutant: y\nEquivalent: it is\n--- a\n");
+	put_patch(dir, "README", "Parent: none\n");
+	assert_int_equal(mutants_find(dir, NULL, &m, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(m[0].name, "a-1");
+	assert_string_equal(m[0].equivalent, "it is");
+	assert_string_equal(m[1].parent, "vhost");
+	assert_string_equal(m[1].equivalent, "");
+	free(m);
+	assert_int_equal(mutants_find(dir, "b*", &m, &n, &e), 0);
+	assert_int_equal(n, 1);
+	free(m);
+	assert_int_equal(mutants_find(dir, "c*", &m, &n, &e), -EINVAL);
+	free(m);
+	put_patch(dir, "c.patch", "Parent: nobody\nMutant: y\n--- a\n");
+	assert_true(mutants_find(dir, NULL, &m, &n, &e) < 0);
+	free(m);
+	snprintf(rm, sizeof(rm), "rm -r %s", dir);
+	assert_int_equal(system(rm), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(console_knows_complaints),
 	    cmocka_unit_test(console_lets_the_rest_pass),
 	    cmocka_unit_test(console_joins_pieces),
+	    cmocka_unit_test(console_lets_announced_warnings_pass),
 	    cmocka_unit_test(wire_carries_frames),
 	    cmocka_unit_test(wire_refuses_the_rest),
 	    cmocka_unit_test(opts_take_ours_and_leave_the_rest),
 	    cmocka_unit_test(opts_refuse),
 	    cmocka_unit_test(out_stays_in_its_directory),
+	    cmocka_unit_test(mutants_are_judged),
+	    cmocka_unit_test(mutants_are_not_caught_by_accident),
+	    cmocka_unit_test(mutants_need_a_sound_base),
+	    cmocka_unit_test(mutants_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

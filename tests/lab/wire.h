@@ -51,6 +51,8 @@ struct wire_exit {
 	uint32_t code;	 /* the job's exit code, 124 past its time, 70 if a signal ended it */
 	uint32_t signal; /* that signal, or 0 */
 	uint32_t taint;	 /* /proc/sys/kernel/tainted */
+	uint32_t stuck;	 /* processes that could not be killed */
+	int32_t leaks;	 /* of the kernel's memory, or -1 if it has nobody who could tell */
 };
 
 struct wire_head {
