@@ -14,8 +14,10 @@
 
 #define OTHER_CPU 1
 #define OTHER_STOP_MS 200
-#define RUN_MS 300
-#define RUN_FULL_MS 20000
+#define RUN_MS 10000 /* a bound: what ends the run is the number of bursts */
+#define RUN_FULL_MS 30000
+#define BURSTS 16
+#define BURSTS_FULL 400
 #define WRITE VIRTQ_DESC_WRITE
 #define NEXT VIRTQ_DESC_NEXT
 
@@ -34,7 +36,7 @@ struct flip {
 	uint8_t good, other;
 };
 
-#define FLIPS 6
+#define FLIPS 10
 #define EACH 1024 /* flips in a row */
 
 static struct flipper {
@@ -61,14 +63,21 @@ static void choose_flips(struct virtq_desc *d)
 {
 	volatile uint8_t *command = cvq_memory.mac;
 
-	flipper = (struct flipper){.flip = {
-				       {command, NET_CTRL_MAC, 0x7f},
-				       {command + 1, NET_CTRL_MAC_ADDR_SET, 0},
-				       {command, NET_CTRL_MAC, 4},
-				       {(volatile uint8_t *)&d[0].len, 1, 2},
-				       {command, NET_CTRL_MAC, NET_CTRL_RX},
-				       {(volatile uint8_t *)&d[MAC].len, 1, 0},
-				   }};
+	flipper = (struct flipper){
+	    .flip =
+		{
+		    {command, NET_CTRL_MAC, 0x7f},
+		    {command + 1, NET_CTRL_MAC_ADDR_SET, 0},
+		    {command, NET_CTRL_MAC, 4},
+		    {(volatile uint8_t *)&d[0].len, 1, 2},
+		    {command, NET_CTRL_MAC, NET_CTRL_RX},
+		    {command, NET_CTRL_MAC, 2},
+		    {command + 1, NET_CTRL_MAC_ADDR_SET, 2},
+		    {(volatile uint8_t *)&d[MAC].len, 1, 0},
+		    {command, NET_CTRL_MAC, 5},
+		    {command, NET_CTRL_MAC, 0xff},
+		},
+	};
 }
 
 /* ---- commands ---- */
@@ -144,12 +153,15 @@ static unsigned burst(struct run *r, unsigned count, struct fresh *f)
 	return back;
 }
 
-static uint32_t send_commands(struct run *r, unsigned count, uint64_t deadline)
+static uint32_t send_commands(struct run *r, unsigned count)
 {
+	bool all = machine_wants_all(&r->machine);
+	uint64_t deadline = deadline_in(all ? RUN_FULL_MS : RUN_MS);
+	unsigned bursts = all ? BURSTS_FULL : BURSTS;
 	struct fresh f = find_fresh(&r->machine);
 	uint32_t answered = 0;
 
-	while (!r->net.cvq_dead && !deadline_passed(deadline))
+	while (bursts-- && !r->net.cvq_dead && !deadline_passed(deadline))
 		answered += burst(r, count, &f);
 	return answered;
 }
@@ -171,7 +183,6 @@ static bool start(struct run *r)
 
 void attack_toctou(struct run *r)
 {
-	unsigned ms = machine_wants_all(&r->machine) ? RUN_FULL_MS : RUN_MS;
 	bool indirect, two = r->cpus > OTHER_CPU;
 	uint32_t answered;
 
@@ -184,7 +195,7 @@ void attack_toctou(struct run *r)
 			 sizeof(cvq_memory.mac));
 	if (two)
 		cpus_start(OTHER_CPU, flip_on, &flipper);
-	answered = send_commands(r, indirect ? CHAINS : CHAINS_DIRECT, deadline_in(ms));
+	answered = send_commands(r, indirect ? CHAINS : CHAINS_DIRECT);
 	__atomic_store_n(&flipper.stop, true, __ATOMIC_RELAXED);
 	if (two && !cpus_join(OTHER_CPU, OTHER_STOP_MS))
 		run_step(r, "the other CPU stops", false);

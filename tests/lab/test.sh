@@ -304,6 +304,18 @@ prove)
 		[ -s "out/latest/$file" ] || fail "out/latest/$file is missing or empty"
 	done
 	;;
+kasan)
+	need_kernel
+	"$here/kernel.sh" --kasan >/dev/null 2>stderr || skip "no sanitized kernel in the cache: ./prove --kasan makes it"
+	lab 0 exec --kasan --out out "$job" hello
+	has stdout '^linux 7\.[0-9.]+ \+ ctrl-vq patch, sanitized, TCG$'
+	has out/env.json '"leaks": 0'
+	lab 1 exec --kasan "$job" put /dev/kmsg "<4>BUG: KASAN: made up by a test
+"
+	has stderr 'complained: BUG: KASAN: made up'
+	lab 70 exec --kasan --kernel "$("$here/kernel.sh")/bzImage" "$job" hello
+	has stderr 'did not look for leaks'
+	;;
 known)
 	need_kernel
 	lab 0 prove --known --out out
