@@ -53,6 +53,9 @@ void svq_init(struct svq *s, struct arena *a)
 	memset(avail_ring(s), 0, sizeof(struct vring_avail) + 2 * (SVQ_NUM + 1));
 	memset(used_ring(s), 0,
 	       sizeof(struct vring_used) + sizeof(struct vring_used_elem) * SVQ_NUM + 2);
+	/* A word, for that is what the arena is compared by: seven bytes of a canary and an answer
+	 * would pass for the canary whenever its first byte is one that an answer can be. */
+	memset(s->arena->writable + ACK_AT, ACK_UNSET, sizeof(uint64_t));
 }
 
 iova_t svq_desc(const struct svq *s)

@@ -29,8 +29,8 @@ struct machine_config {
 	uint32_t breaks; /* set of enum break_id */
 	uint32_t attack;
 	uint64_t scan_stride;
-	bool expect_offered; /* of the control commands, the guest's legal operations expect those to
-				work that the device offers; else all that this VMM knows */
+	bool expect_offered; /* of the control commands, the guest's legal operations expect those
+				to work that the device offers; else all that this VMM knows */
 	uint8_t canary_key[16];
 	uint64_t canary_magic;
 	int monitor_fd; /* -1: none; see monitor.h */

@@ -34,9 +34,9 @@ struct arena {
 
 /**
  * Check the three files of a hello (guest RAM, arena readable, arena writable; borrowed) and map
- * the arena read-only. Files that break the rules are noted in f->files_bad; they are mapped only if
- * they cannot shrink. An error means that the arena could not be looked at. arena_close() afterwards in either case; *a
- * must be zero before.
+ * the arena read-only. Files that break the rules are noted in f->files_bad; they are mapped only
+ * if they cannot shrink. An error means that the arena could not be looked at. arena_close()
+ * afterwards in either case; *a must be zero before.
  */
 int arena_open(struct arena *a, struct arena_finding *f, const struct monitor_hello *hello,
 	       const int fds[3], const struct canary_seed *seed, struct err *e);

@@ -220,13 +220,11 @@ static int differences(struct err *e)
 {
 	char path[440];
 	char *argv[] = {path, NULL};
-	int ret = env_ringfence(path, sizeof(path) - sizeof("-differences"), e);
 
-	if (!ret) {
+	if (!env_ringfence(path, sizeof(path) - sizeof("-differences"), e)) {
 		strcat(path, "-differences");
 		execv(path, argv);
-		ret = err_set(e, ERR_INTERNAL, errno, "execv", path,
-			      "it belongs beside this program");
+		err_set(e, ERR_INTERNAL, errno, "execv", path, "it belongs beside this program");
 	}
 	return err_exit_code(e->kind);
 }

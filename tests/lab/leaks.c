@@ -51,10 +51,11 @@ int leaks_end(void)
 
 	if (access(KMEMLEAK, W_OK) < 0)
 		return -1;
-	/* An object that has changed since the scan before is in use, so one scan tells nothing. */
 	sleep(AGE_S);
-	if (!ask("scan") || !ask("scan"))
-		return -1;
+	/* An object that has changed since the scan before is in use, so one scan tells nothing. */
+	for (int scans = 0; scans < 2; scans++)
+		if (!ask("scan"))
+			return -1;
 	FILE *from = fopen(KMEMLEAK, "re"), *to = fopen(REPORT, "we");
 	if (from && to)
 		count = copy_report(from, to);

@@ -88,8 +88,23 @@ static void canaries_fill_what_the_rings_leave(void **state)
 			found++;
 		}
 	}
-	assert_int_equal(found,
-			 n - 3); /* descriptor table, available ring, used ring: a line each */
+	/* descriptor table, available ring, used ring, ack: a line each */
+	assert_int_equal(found, n - 4);
+}
+
+/* The prover holds a word that is its canary's for untouched: no answer may make it one. */
+static void no_answer_makes_a_canary_of_the_ack(void **state)
+{
+	struct canary_line line = canary_make(key, 0x1122334455667788, ARENA_READABLE / 64 + 64);
+
+	(void)state;
+	assert_memory_not_equal(a.writable + ARENA_PAGE, &line, 8);
+	for (unsigned ack = 0; ack <= 0xff; ack++) {
+		svq_submit(&s, "\0\0\1", 3);
+		a.writable[ARENA_PAGE] = (uint8_t)ack;
+		assert_memory_not_equal(a.writable + ARENA_PAGE, &line, 8);
+		svq_init(&s, &a);
+	}
 }
 
 static void every_start_begins_afresh(void **state)
@@ -199,6 +214,7 @@ int main(void)
 	  cmocka_unit_test(unsealed_they_are_open_to_all),
 #endif
 	  cmocka_unit_test_setup_teardown(canaries_fill_what_the_rings_leave, setup, teardown),
+	  cmocka_unit_test_setup_teardown(no_answer_makes_a_canary_of_the_ack, setup, teardown),
 	  cmocka_unit_test_setup_teardown(every_start_begins_afresh, setup, teardown),
 	  cmocka_unit_test_setup_teardown(canaries_cannot_be_guessed_or_shifted, setup, teardown),
 	  cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),

@@ -12,8 +12,8 @@
 #define VDUSE_DEV_H
 
 #include "../err.h"
-#include "as.h"
 #include "../trace.h"
+#include "as.h"
 #include "vring.h"
 
 #include <pthread.h>
