@@ -37,6 +37,7 @@ const char *lab_source_dir(void)
 static void start_child(char *const argv[], int out)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	signal(SIGPIPE, SIG_DFL);
 	dup2(out, STDOUT_FILENO);
 	execvp(argv[0], argv);
 	_exit(127);

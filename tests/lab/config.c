@@ -95,8 +95,7 @@ int config_check(const struct lab_kernel *k, enum lab_command wanted, struct err
 		missing = config_missing(config, wanted);
 	free(config);
 	return missing ? err_set(e, ERR_HOST, 0, "--kernel", k->image,
-				 "%u options are missing: tests/lab/kernel.config has a "
-				 "configuration that works",
-				 missing)
+				 "it lacks what is named above; tests/lab/kernel.config has a "
+				 "configuration that works")
 		       : 0;
 }

@@ -31,7 +31,7 @@ unpack() { # FILE
 payload() {
 	sectors=$(field 497 1)
 	[ "$sectors" != 0 ] || sectors=4
-	tail -c "+$(((sectors + 1) * 512 + $(field 584 4) + 1))" "$image" | head -c "$(field 588 4)"
+	tail -c "+$(((sectors + 1) * 512 + $(field 584 4) + 1))" "$image" 2>/dev/null | head -c "$(field 588 4)"
 }
 
 # kernel/configs.c puts it between two marks, compressed.

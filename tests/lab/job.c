@@ -208,13 +208,13 @@ static void __attribute__((format(printf, 2, 3))) say(int port, const char *fmt,
 		(void)!wire_send(port, WIRE_STDERR, text, (size_t)n);
 }
 
-/* The kernel's word for a process, "state" or where it "wchan" sleeps, in one line. */
-static void read_proc(const char *pid, const char *name, char *text, size_t len)
+/* The kernel's word for a task, "stat" or where it sleeps, "wchan": the first line. */
+static void read_proc(const char *task, const char *name, char *text, size_t len)
 {
-	char path[64];
+	char path[128];
 	ssize_t n = -1;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, name);
+	snprintf(path, sizeof(path), "/proc/%.80s/%s", task, name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		n = read(fd, text, len - 1);
@@ -224,29 +224,53 @@ static void read_proc(const char *pid, const char *name, char *text, size_t len)
 	text[strcspn(text, "\n")] = '\0';
 }
 
-/* Every process but this one and the kernel's own threads, which are kthreadd, 2, and its children;
- * returns how many there are. */
+/* The thread of the process @pid that keeps it, as "PID/task/TID": the first that is not dead. */
+static void find_keeper(const char *pid, char *task, size_t len)
+{
+	char path[64], stat[512];
+	struct dirent *entry;
+
+	snprintf(task, len, "%.20s", pid);
+	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
+	DIR *dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%.20s/task/%.20s", pid, entry->d_name);
+		read_proc(path, "stat", stat, sizeof(stat));
+		const char *end = strrchr(stat, ')');
+		if (!end || strncmp(end, ") Z", 3) == 0 || strncmp(end, ") X", 3) == 0)
+			continue;
+		snprintf(task, len, "%s", path);
+		break;
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* One process that would not die; false if it is the kernel's own: kthreadd, 2, or its child. */
+static bool tell_process(int port, const char *pid)
+{
+	char stat[512], where[128], task[64], state;
+	int parent;
+
+	find_keeper(pid, task, sizeof(task));
+	read_proc(task, "stat", stat, sizeof(stat));
+	const char *name = strchr(stat, '('), *end = strrchr(stat, ')');
+	if (!name || !end || sscanf(end, ") %c %d", &state, &parent) != 2 || parent == 2)
+		return false;
+	read_proc(task, "wchan", where, sizeof(where));
+	say(port, "ringfence-init: cannot be killed: process %s %.*s, state %c, in %s\n", pid,
+	    (int)(end + 1 - name), name, state, *where ? where : "?");
+	return true;
+}
+
 static unsigned tell_stuck(int port)
 {
 	DIR *dir = opendir("/proc");
-	char stat[512], where[128], state;
 	struct dirent *entry;
 	unsigned count = 0;
-	int parent;
 
-	while (dir && (entry = readdir(dir))) {
-		int pid = atoi(entry->d_name);
-		if (pid <= 2)
-			continue;
-		read_proc(entry->d_name, "stat", stat, sizeof(stat));
-		const char *name = strchr(stat, '('), *end = strrchr(stat, ')');
-		if (!name || !end || sscanf(end, ") %c %d", &state, &parent) != 2 || parent == 2)
-			continue;
-		read_proc(entry->d_name, "wchan", where, sizeof(where));
-		say(port, "ringfence-init: cannot be killed: process %d %.*s, state %c, in %s\n",
-		    pid, (int)(end + 1 - name), name, state, *where ? where : "?");
-		count++;
-	}
+	while (dir && (entry = readdir(dir)))
+		count += atoi(entry->d_name) > 2 && tell_process(port, entry->d_name);
 	if (dir)
 		closedir(dir);
 	return count;
