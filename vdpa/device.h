@@ -9,6 +9,7 @@
 #define VDPA_DEVICE_H
 
 #include "../virtio/addr.h"
+#include "../virtio/ctrl.h"
 #include "../virtio/gmem.h"
 #include "err.h"
 
@@ -42,6 +43,10 @@ struct device_config {
 	/** Called from the device's thread when the device has failed for good and the guest must
 	 * be told (DEVICE_NEEDS_RESET and a config interrupt). */
 	void (*failed)(void *ctx, const char *why);
+	/** Called from the device's thread when a control command has changed @state, before the
+	 * guest can see its answer, and at each start with the state it begins with; may be NULL.
+	 */
+	void (*state)(void *ctx, const struct ctrl_state *state);
 	void *ctx;
 };
 

@@ -96,12 +96,16 @@ static void pass_cvq_through(struct device *d, struct attach_queue *out,
 static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *guest,
 		      uint64_t features)
 {
-	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, features, guest->num, gpa(guest->desc),
-			    gpa(guest->driver), gpa(guest->device));
+	struct ctrl_rules rules;
 
+	ctrl_rules_read(&rules, features, d->attach.config, d->attach.config_len);
+	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, &rules, guest->num, gpa(guest->desc),
+			    gpa(guest->driver), gpa(guest->device));
 	if (ret)
 		return ret;
 	d->cvq.breaks = d->cfg.breaks;
+	d->cvq.committed = d->cfg.state;
+	d->cvq.ctx = d->cfg.ctx;
 	*out = (struct attach_queue){true,
 				     SVQ_NUM,
 				     svq_desc(&d->cvq.shadow),
@@ -110,6 +114,8 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 				     d->shadow_kick_fd,
 				     d->shadow_call_fd};
 	d->cvq_live = true;
+	if (d->cfg.state)
+		d->cfg.state(d->cfg.ctx, &d->cvq.state);
 	return 0;
 }
 
