@@ -16,7 +16,8 @@
 const char opts_usage[] =
 	"usage: ringfence device --name NAME [OPTION]...\n"
 	"\n"
-	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT. What a killed device of\n"
+	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT; SIGUSR2 asks the driver\n"
+	"to announce itself. What a killed device of\n"
 	"the same NAME has left behind is cleaned first. Prints \"ready PATH\" when a client can come.\n"
 	"\n"
 	"  --name NAME        1 to 63 of A-Z a-z 0-9 . _ -\n"
@@ -27,6 +28,9 @@ const char opts_usage[] =
 	"  --private-cvq      do not offer CTRL_VQ, but serve queue 2 to a client that accepts it\n"
 	"  --mac MAC          its address until a client sets another\n"
 	"  --trace FILE       write every address translation to FILE, as JSON lines\n"
+	"  --state FILE       keep the state that control commands have left in FILE, written at each\n"
+	"                     change before the driver sees its answer: JSON if it ends in .json,\n"
+	"                     else text\n"
 	"  --break NAME       put a fault in on purpose; see ringfence prove --list\n"
 	"  --timeout S        end by itself after S seconds, with exit code 124\n"
 	"  -v, -q, -h         more, less, this\n";
@@ -39,6 +43,7 @@ static const struct option options[] = {
 	{"private-cvq", no_argument, NULL, 'c'},
 	{"mac", required_argument, NULL, 'm'},
 	{"trace", required_argument, NULL, 't'},
+	{"state", required_argument, NULL, 's'},
 	{"break", required_argument, NULL, 'k'},
 	{"timeout", required_argument, NULL, 'T'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -114,6 +119,9 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 			   : bad(e, "--mac", arg, "02:00:00:00:00:01; no multicast");
 	case 't':
 		o->trace = arg;
+		return 0;
+	case 's':
+		o->net.state = arg;
 		return 0;
 	case 'k':
 		return add_break(arg, &o->net.breaks, e);

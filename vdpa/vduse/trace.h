@@ -30,6 +30,9 @@ int trace_open(struct trace **out, const char *path, struct err *e);
 void trace_event(struct trace *t, const char *ev, const char *members, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** One line with a member @name that is JSON of any length, and as long as it is. */
+void trace_json(struct trace *t, const char *ev, const char *name, const char *json);
+
 /** One address translation, or its refusal (@why is set then, and @ino 0). */
 struct trace_translation {
 	unsigned queue, group, asid;
