@@ -17,6 +17,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
+#include <string.h>
 
 #define BIT(n) (1ull << (n))
 
@@ -159,6 +160,18 @@ static int read_config(struct attach *a, struct err *e)
 	a->config_len = size < ATTACH_CONFIG_MAX ? size : ATTACH_CONFIG_MAX;
 	return a->config_len ? vhost_get_config(&a->vhost, a->config, (uint32_t)a->config_len, e)
 			     : 0;
+}
+
+bool attach_config_changed(struct attach *a)
+{
+	uint8_t now[ATTACH_CONFIG_MAX];
+	struct err ignored = {0}; /* then it is as it was */
+
+	if (!a->config_len || vhost_get_config(&a->vhost, now, (uint32_t)a->config_len, &ignored) ||
+	    !memcmp(now, a->config, a->config_len))
+		return false;
+	memcpy(a->config, now, a->config_len); /* UNTRUSTED: device */
+	return true;
 }
 
 int attach_open(struct attach *a, const char *path, const struct gmem *mem,
@@ -323,6 +336,8 @@ static int run_stages(struct attach *a, uint64_t features, const struct attach_q
 	for (unsigned q = 0; !ret && q < a->queues; q++)
 		if (queues[q].used)
 			ret = set_up_queue(a, q, &queues[q], e);
+	if (!ret) /* once per start as well: a reset drops it (vduse_dev_reset) */
+		ret = vhost_set_config_call(&a->vhost, a->config_fd, e);
 	if (!ret)
 		ret = go_live(a, group, e);
 	return ret;

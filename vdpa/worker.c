@@ -10,6 +10,7 @@
 #include "canary.h"
 #include "clock.h"
 
+#include <linux/virtio_net.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -46,6 +47,27 @@ static void tell_failed(struct device *d, const char *why)
 		d->cfg.log(d->cfg.ctx, why);
 	if (d->cfg.failed)
 		d->cfg.failed(d->cfg.ctx, why);
+}
+
+static void tell_config(struct device *d, bool interrupt)
+{
+	if (attach_config_changed(&d->attach) && d->cfg.config)
+		d->cfg.config(d->cfg.ctx, d->attach.config, d->attach.config_len, interrupt);
+}
+
+/*
+ * Two commands change the config space: it shows a new address, and an announcement that was heard,
+ * before the driver sees the answer (sections 5.1.6.5.2 and 5.1.6.5.4).
+ */
+static void on_committed(void *ctx, const struct ctrl_state *state)
+{
+	struct device *d = ctx;
+	uint8_t class = d->cvq.command[0];
+
+	if (class == VIRTIO_NET_CTRL_MAC || class == VIRTIO_NET_CTRL_ANNOUNCE)
+		tell_config(d, false);
+	if (d->cfg.state)
+		d->cfg.state(d->cfg.ctx, state);
 }
 
 /* Do what a step of the CVQ asks for. */
@@ -104,8 +126,8 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 	if (ret)
 		return ret;
 	d->cvq.breaks = d->cfg.breaks;
-	d->cvq.committed = d->cfg.state;
-	d->cvq.ctx = d->cfg.ctx;
+	d->cvq.committed = on_committed;
+	d->cvq.ctx = d;
 	*out = (struct attach_queue){true,
 				     SVQ_NUM,
 				     svq_desc(&d->cvq.shadow),
@@ -144,11 +166,14 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	}
 	event_drain(d->shadow_kick_fd);
 	event_drain(d->shadow_call_fd);
+	event_drain(d->config_fd);
+	d->attach.config_fd = d->config_fd;
 	if (attach_start(&d->attach, features, queues, &e)) {
 		d->cvq_live = false;
 		tell_failed(d, e.text);
 		return;
 	}
+	tell_config(d, false); /* the reset has put back what was set before */
 	for (unsigned q = 0; q < d->attach.queues; q++)
 		event_signal(
 		    d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
@@ -160,6 +185,8 @@ static void reset(struct device *d)
 
 	if (attach_reset(&d->attach, &e))
 		tell_failed(d, e.text);
+	else
+		tell_config(d, false);
 }
 
 /* Take up the latest wish and carry it out. False: close. */
@@ -197,14 +224,19 @@ static bool serve(struct device *d)
 	    {.fd = d->wake_fd, .events = POLLIN},
 	    {.fd = d->cvq_live ? d->kick_fd[attach_cvq_index()] : -1, .events = POLLIN},
 	    {.fd = d->cvq_live ? d->shadow_call_fd : -1, .events = POLLIN},
+	    {.fd = d->config_fd, .events = POLLIN},
 	};
 	bool waiting = d->cvq_live && d->cvq.in_flight;
 
-	if (poll(fds, 3, waiting ? ms_until(&d->deadline) : -1) < 0)
+	if (poll(fds, 4, waiting ? ms_until(&d->deadline) : -1) < 0)
 		return true; /* a signal: look again */
 	if (fds[0].revents) {
 		event_drain(d->wake_fd);
 		return serve_wish(d);
+	}
+	if (fds[3].revents) {
+		event_drain(d->config_fd);
+		tell_config(d, true);
 	}
 	if (fds[2].revents) {
 		event_drain(d->shadow_call_fd);

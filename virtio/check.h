@@ -47,6 +47,8 @@
 	X(MMIO_CONFIG_WIDTH, "mmio-config-width", "a config read of an odd width")                 \
 	X(MMIO_CONFIG_START, "mmio-config-start", "a config read past its end")                    \
 	X(MMIO_CONFIG_END, "mmio-config-end", "a config read that leaves it")                      \
+	X(MMIO_GENERATION, "mmio-generation", "a config read that a change came into")             \
+	X(MMIO_CONFIG_EARLY, "mmio-config-early", "a config interrupt before DRIVER_OK")           \
 	X(MMIO_QUEUE_SEL, "mmio-queue-sel", "a queue that does not exist")                         \
 	X(MMIO_WORD_SEL, "mmio-word-sel", "a word of the driver's features that does not exist")   \
 	X(MMIO_FEATURES_EARLY, "mmio-features-early", "features before DRIVER")                    \

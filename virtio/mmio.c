@@ -8,6 +8,7 @@
 
 #include "check.h"
 
+#include <assert.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <string.h>
@@ -226,6 +227,25 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
 		break;
 	}
 	return result;
+}
+
+void mmio_set_config(struct mmio *m, size_t offset, const void *data, size_t len)
+{
+	assert(offset <= m->config_len && len <= m->config_len - offset);
+	if (!memcmp(m->config + offset, data, len))
+		return;
+	memcpy(m->config + offset, data, len);
+	if (CHECK(MMIO_GENERATION, true))
+		m->config_generation++;
+}
+
+/* Section 2.1.2: no notification before DRIVER_OK. */
+bool mmio_config_interrupt(struct mmio *m)
+{
+	if (CHECK(MMIO_CONFIG_EARLY, !(m->status & VIRTIO_CONFIG_S_DRIVER_OK)))
+		return false;
+	m->config_changed = true;
+	return true;
 }
 
 void mmio_needs_reset(struct mmio *m)

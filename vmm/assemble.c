@@ -33,6 +33,21 @@ static void on_device_failed(void *ctx, const char *why)
 	net_failed(&m->net);
 }
 
+static void on_device_state(void *ctx, const struct ctrl_state *state)
+{
+	struct machine *m = ctx;
+
+	if (m->cfg.state)
+		m->cfg.state(m->cfg.ctx, state);
+}
+
+static void on_device_config(void *ctx, const void *config, size_t len, bool interrupt)
+{
+	struct machine *m = ctx;
+
+	net_config(&m->net, config, len, interrupt);
+}
+
 static int open_device(struct machine *m, struct err *e)
 {
 	const struct machine_config *cfg = &m->cfg;
@@ -46,6 +61,8 @@ static int open_device(struct machine *m, struct err *e)
 	    .deadline_ms = CVQ_DEADLINE_MS,
 	    .log = on_device_log,
 	    .failed = on_device_failed,
+	    .state = on_device_state,
+	    .config = on_device_config,
 	    .ctx = m,
 	};
 

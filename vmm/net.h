@@ -42,6 +42,10 @@ int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struc
 /** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. */
 void net_access(void *ctx, struct bus_access *a);
 
+/** The device's config space is now this, and the device may interrupt for it: from its thread
+ * (device_config.config). */
+void net_config(struct net *n, const void *config, size_t len, bool interrupt);
+
 /** The device has failed for good: tell the driver (DEVICE_NEEDS_RESET). From any thread. */
 void net_failed(struct net *n);
 

@@ -174,6 +174,10 @@ uint64_t model_mmio_read(const struct model_mmio *m, uint64_t offset, unsigned w
 /** @queue: which queue is notified. */
 enum model_act model_mmio_write(struct model_mmio *m, uint64_t offset, unsigned width,
 				uint64_t value, unsigned *queue);
+/** The device changes its config space (section 4.2.2, ConfigGeneration). */
+void model_mmio_set_config(struct model_mmio *m, unsigned offset, const void *bytes, unsigned len);
+/** It interrupts for that (section 4.2.2, InterruptStatus). */
+void model_mmio_interrupt(struct model_mmio *m);
 /** The device has failed (section 2.1.2). */
 void model_mmio_failed(struct model_mmio *m);
 

@@ -157,3 +157,20 @@ void model_mmio_failed(struct model_mmio *m)
 	m->generation++;
 	m->config_changed |= (m->status & DRIVER_OK) != 0;
 }
+
+void model_mmio_set_config(struct model_mmio *m, unsigned offset, const void *bytes, unsigned len)
+{
+	const uint8_t *b = bytes;
+	bool changed = false;
+
+	for (unsigned i = 0; i < len; i++) {
+		changed |= m->config[offset + i] != b[i];
+		m->config[offset + i] = b[i];
+	}
+	m->generation += changed;
+}
+
+void model_mmio_interrupt(struct model_mmio *m)
+{
+	m->config_changed |= (m->status & DRIVER_OK) != 0;
+}

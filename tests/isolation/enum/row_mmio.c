@@ -168,6 +168,25 @@ static void every_access(struct regs *g, struct regs *before, struct enum_run *r
 		enum_violated(r, "accesses of a wrong width have added up to something");
 }
 
+/* The device changes some of its config space, or nothing of it. */
+static void change_config(struct regs *g, uint64_t v)
+{
+	const uint8_t bytes[6] = {2, (uint8_t)(v & 1), (uint8_t)(v >> 1 & 1)};
+	unsigned len = (unsigned)(v >> 2 & 7), most = g->model.config_len;
+
+	if (len > sizeof(bytes) || len > most)
+		return;
+	unsigned offset = (unsigned)(v >> 5) % (most - len + 1);
+	mmio_set_config(&g->code, offset, bytes, len);
+	model_mmio_set_config(&g->model, offset, bytes, len);
+	if (len % 2) {
+		mmio_config_interrupt(&g->code);
+		model_mmio_interrupt(&g->model);
+	}
+	if (!regs_same(g))
+		enum_violated(g->run, "a change to the config space is not the model's");
+}
+
 /* A driver at random: mostly registers and their width. */
 static void random_driver(struct regs *g, struct enum_run *r, uint64_t steps)
 {
@@ -187,6 +206,8 @@ static void random_driver(struct regs *g, struct enum_run *r, uint64_t steps)
 			mmio_needs_reset(&g->code);
 			model_mmio_failed(&g->model);
 		}
+		if (!(v >> 44 & 0xff))
+			change_config(g, v >> 52);
 	}
 }
 
