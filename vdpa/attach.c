@@ -19,19 +19,27 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#include <string.h>
 
 #define BIT(n) (1ull << (n))
+
+/* The control queue and what is set through it. Neither MQ nor RSS yet: with either the CVQ has
+ * another index (section 5.1.2). */
+#define CONTROL                                                                                    \
+	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
+	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_VLAN) |                           \
+	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |                \
+	 BIT(VIRTIO_NET_F_NOTF_COAL) | BIT(VIRTIO_NET_F_VQ_NOTF_COAL))
 
 /* What this VMM can track, and so may offer to a guest. */
 #define TRACKED                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |              \
-	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
-	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
+	 BIT(VIRTIO_NET_F_GUEST_CSUM) | CONTROL | BIT(VIRTIO_NET_F_HASH_REPORT) |                  \
+	 BIT(VIRTIO_NET_F_DEVICE_STATS) | BIT(VIRTIO_RING_F_INDIRECT_DESC))
 
 /* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
  * features. */
-#define PRIVATE                                                                                    \
-	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
+#define PRIVATE CONTROL
 
 /* A missing fact, as an error: the check, the device, and what was found. */
 #define MISSING(e, a, check, ...) err_set(e, ERR_HOST, ENOTSUP, check, (a)->vhost.path, __VA_ARGS__)
@@ -139,6 +147,18 @@ static int read_config(struct attach *a, struct err *e)
 	a->config_len = size < ATTACH_CONFIG_MAX ? size : ATTACH_CONFIG_MAX;
 	return a->config_len ? vhost_get_config(&a->vhost, a->config, (uint32_t)a->config_len, e)
 			     : 0;
+}
+
+bool attach_config_changed(struct attach *a)
+{
+	uint8_t now[ATTACH_CONFIG_MAX];
+	struct err ignored = {0}; /* then it is as it was */
+
+	if (!a->config_len || vhost_get_config(&a->vhost, now, (uint32_t)a->config_len, &ignored) ||
+	    !memcmp(now, a->config, a->config_len))
+		return false;
+	memcpy(a->config, now, a->config_len); /* UNTRUSTED: device */
+	return true;
 }
 
 int attach_open(struct attach *a, const char *path, const struct gmem *mem,
@@ -303,6 +323,8 @@ static int run_stages(struct attach *a, uint64_t features, const struct attach_q
 	for (unsigned q = 0; !ret && q < a->queues; q++)
 		if (queues[q].used)
 			ret = set_up_queue(a, q, &queues[q], e);
+	if (!ret) /* once per start as well: a reset drops it (vduse_dev_reset) */
+		ret = vhost_set_config_call(&a->vhost, a->config_fd, e);
 	a->live |= !ret; /* whatever it says to DRIVER_OK */
 	if (!ret)
 		ret = go_live(a, &groups, e);

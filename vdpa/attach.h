@@ -22,8 +22,9 @@ struct attach {
 	struct iotlb iotlb;
 	bool private_cvq;
 	uint32_t breaks;
-	bool started; /* once, with all stages */
-	bool live;    /* it may be at work on its rings: from a start on, until a reset */
+	bool started;  /* once, with all stages */
+	bool live;     /* it may be at work on its rings: from a start on, until a reset */
+	int config_fd; /* signalled when the config space changes; set before a start */
 
 	/* Facts, read at open. */
 	uint64_t features; /* what the device has, of what this VMM tracks */
@@ -60,6 +61,9 @@ unsigned attach_cvq_index(void);
  * is reset again. */
 int attach_start(struct attach *a, uint64_t features, const struct attach_queue *queues,
 		 struct err *e);
+
+/** Read the config space again into @config; true if it has changed. */
+bool attach_config_changed(struct attach *a);
 
 /** Write status 0. */
 int attach_reset(struct attach *a, struct err *e);

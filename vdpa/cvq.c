@@ -3,7 +3,7 @@
  * The story of a control command; see cvq.h.
  *
  *   guest ring --pop--> chain --copy once--> command --validate--> shadow ring --> device
- *   guest ring <-push-- chain <-- one ack byte <-- commit, if OK <-- one completion, checked
+ *   guest ring <-push-- chain <-- ack and result <-- commit, if OK <-- one completion, checked
  *
  * A command that is late is answered with VIRTIO_NET_ERR, and the device is not asked again before
  * its next reset: it might still act on that command, and then nobody would know its state.
@@ -17,46 +17,63 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
-int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num,
-	      gpa_t desc, gpa_t driver, gpa_t device)
+int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, const struct ctrl_rules *rules,
+	      uint32_t num, gpa_t desc, gpa_t driver, gpa_t device)
 {
-	*c = (struct cvq){.mem = m, .features = features};
+	*c = (struct cvq){.mem = m, .rules = *rules};
 	int ret = queue_init(&c->guest, m, num, desc, driver, device);
 	if (ret)
 		return ret;
-	c->guest.indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
+	c->guest.indirect = rules->features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	svq_init(&c->shadow, a);
-	ctrl_reset(&c->state, features);
+	ctrl_reset(&c->state, rules);
 	return 0;
 }
 
-/* Give the chain back with its ack byte, where there is room for one. */
-static unsigned complete(struct cvq *c, uint8_t ack)
+/* Give the chain back with the ack in @answer and so many bytes of result behind it. */
+static unsigned complete_with(struct cvq *c, const uint8_t *answer, size_t result)
 {
 	uint32_t written = 0;
 
 	c->in_flight = false;
-	if (!queue_write(&c->chain, c->mem, &ack, 1)) /* not if there is no room for it */
-		written = 1;
+	if (!queue_write(&c->chain, c->mem, answer, 1 + result)) /* if there is room for it */
+		written = 1 + (uint32_t)result;
 	if (queue_push(&c->guest, c->mem, c->chain.head, written))
 		return CVQ_GUEST_BROKE;
 	return queue_wants_interrupt(&c->guest, c->mem) ? CVQ_INTERRUPT : 0;
 }
 
+static unsigned complete(struct cvq *c, uint8_t ack)
+{
+	return complete_with(c, &ack, 0);
+}
+
+/* The chain's room for a result, as far as the command has one; false: less than it must have. */
+static bool find_room(const struct cvq *c, size_t *room)
+{
+	struct ctrl_room want = ctrl_result_room(c->command);
+	uint64_t there = c->chain.writable_len ? c->chain.writable_len - 1 : 0;
+
+	*room = there < want.max ? (size_t)there : want.max;
+	return !CHECK(CVQ_RESULT_ROOM, *room < want.min);
+}
+
 /* Copy the popped chain's command once, judge the copy and forward that. */
 static unsigned forward(struct cvq *c)
 {
+	size_t room;
 	int64_t n =
 	    queue_read(&c->chain, c->mem, c->command, sizeof(c->command)); /* UNTRUSTED: guest */
 
 	if (n < 0 || CHECK(CVQ_DEAD, c->dead) || CHECK(CVQ_ACK_ROOM, c->chain.writable_len == 0) ||
-	    CHECK(CVQ_VALIDATE, ctrl_validate(c->features, c->command, (size_t)n) != 0))
+	    CHECK(CVQ_VALIDATE, ctrl_validate(&c->rules, c->command, (size_t)n) != 0) ||
+	    !find_room(c, &room))
 		return complete(c, VIRTIO_NET_ERR);
 	if (broken(c->breaks, BREAK_DOUBLE_FETCH))
 		(void)queue_read(&c->chain, c->mem, c->command, sizeof(c->command));
 	c->len = (size_t)n;
 	c->in_flight = true;
-	svq_submit(&c->shadow, c->command, c->len);
+	svq_submit(&c->shadow, c->command, c->len, room);
 	return CVQ_KICK;
 }
 
@@ -80,13 +97,27 @@ unsigned cvq_guest_kick(struct cvq *c)
 	return todo;
 }
 
+/* The device's answer to the command in flight, judged: 1, 0 if there is none, or -EPROTO. */
+static int take_answer(struct cvq *c, size_t *result)
+{
+	int ret = svq_poll(&c->shadow, c->answer, result); /* UNTRUSTED: device */
+
+	if (ret <= 0)
+		return ret;
+	if (c->answer[0] != VIRTIO_NET_OK)
+		*result = 0; /* section 5.1.6.5.9: it means nothing then */
+	else if (CHECK(CVQ_RESULT, !ctrl_result_good(c->command, c->answer + 1, *result)))
+		return -EPROTO;
+	return 1;
+}
+
 unsigned cvq_device_call(struct cvq *c)
 {
-	uint8_t ack;
+	size_t result = 0;
 
 	if (CHECK(CVQ_LATE, c->dead))
 		return 0;
-	int ret = svq_poll(&c->shadow, &ack); /* UNTRUSTED: device */
+	int ret = take_answer(c, &result);
 	if (ret == 0)
 		return 0;
 	if (ret < 0) {
@@ -94,12 +125,12 @@ unsigned cvq_device_call(struct cvq *c)
 		return CVQ_DEVICE_BROKE |
 		       (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : complete(c, VIRTIO_NET_ERR));
 	}
-	if (!CHECK(CVQ_COMMIT, ack != VIRTIO_NET_OK)) {
+	if (!CHECK(CVQ_COMMIT, c->answer[0] != VIRTIO_NET_OK)) {
 		ctrl_commit(&c->state, c->command, c->len);
 		if (c->committed)
 			c->committed(c->ctx, &c->state);
 	}
-	return complete(c, ack) | cvq_guest_kick(c);
+	return complete_with(c, c->answer, result) | cvq_guest_kick(c);
 }
 
 unsigned cvq_timeout(struct cvq *c)

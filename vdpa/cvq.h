@@ -20,16 +20,17 @@ struct cvq {
 	const struct gmem *mem;
 	struct queue guest; /* the guest's ring */
 	struct svq shadow;  /* ours */
-	uint64_t features;
+	struct ctrl_rules rules;
 	uint32_t breaks; /* set of enum break_id; 0, which cvq_start() leaves, is isolated */
 	struct ctrl_state state; /* what the device has acknowledged */
-	/** Told of a change to @state before the guest can see that its command is done; may be
-	 * NULL. */
+	/** Told of a command that was acknowledged and has changed @state, before the guest can see
+	 * that it is done; may be NULL. */
 	void (*committed)(void *ctx, const struct ctrl_state *state);
 	void *ctx;
 
 	bool in_flight; /* @chain waits for the device */
 	struct queue_chain chain;
+	uint8_t answer[CTRL_ANSWER_MAX]; /* the ack, and the result behind it */
 	uint8_t command[CTRL_COMMAND_MAX +
 			1]; /* the private copy; one more, to see that a command is too long */
 	size_t len;
@@ -49,8 +50,9 @@ enum {
 
 /** Take the guest's ring as it was set up and an empty shadow ring in @a. Errors: queue_init()'s.
  */
-int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, uint64_t features, uint32_t num,
-	      gpa_t desc, gpa_t driver, gpa_t device) __attribute__((warn_unused_result));
+int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, const struct ctrl_rules *rules,
+	      uint32_t num, gpa_t desc, gpa_t driver, gpa_t device)
+    __attribute__((warn_unused_result));
 
 /** The guest notified its ring: take what is there, until a command is in flight or nothing is
  * left. */

@@ -24,11 +24,12 @@
 
 static int make_event_fds(struct device *d, struct err *e)
 {
-	int *fds[3 + 2 * DEVICE_QUEUES_MAX] = {&d->shadow_kick_fd, &d->shadow_call_fd, &d->wake_fd};
+	int *fds[4 + 2 * DEVICE_QUEUES_MAX] = {&d->shadow_kick_fd, &d->shadow_call_fd, &d->wake_fd,
+					       &d->config_fd};
 
 	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++) {
-		fds[3 + q] = &d->kick_fd[q];
-		fds[3 + DEVICE_QUEUES_MAX + q] = &d->call_fd[q];
+		fds[4 + q] = &d->kick_fd[q];
+		fds[4 + DEVICE_QUEUES_MAX + q] = &d->call_fd[q];
 	}
 	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
 		*fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -41,9 +42,9 @@ static int make_event_fds(struct device *d, struct err *e)
 
 static void free_device(struct device *d)
 {
-	int fds[] = {d->shadow_kick_fd, d->shadow_call_fd, d->wake_fd};
+	int fds[] = {d->shadow_kick_fd, d->shadow_call_fd, d->wake_fd, d->config_fd};
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++) {
@@ -66,7 +67,7 @@ static struct device *new_device(const struct device_config *cfg)
 		return NULL;
 	d->cfg = *cfg;
 	d->arena = (struct arena){.readable_fd = -1, .writable_fd = -1};
-	d->shadow_kick_fd = d->shadow_call_fd = d->wake_fd = -1;
+	d->shadow_kick_fd = d->shadow_call_fd = d->wake_fd = d->config_fd = -1;
 	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
 		d->kick_fd[q] = d->call_fd[q] = -1;
 	pthread_mutex_init(&d->lock, NULL);

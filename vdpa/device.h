@@ -47,8 +47,12 @@ struct device_config {
 	 * (DEVICE_NEEDS_RESET and a config interrupt). */
 	void (*failed)(void *ctx, const char *why);
 	/** Called from the device's thread when a control command has changed @state, before the
-	 * guest can see its answer; may be NULL. */
+	 * guest can see its answer, and at each start with the state it begins with; may be NULL.
+	 */
 	void (*state)(void *ctx, const struct ctrl_state *state);
+	/** Called from the device's thread when the config space has changed; @interrupt: and the
+	 * device interrupts for it; may be NULL. */
+	void (*config)(void *ctx, const void *config, size_t len, bool interrupt);
 	void *ctx;
 };
 

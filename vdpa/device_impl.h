@@ -24,6 +24,7 @@ struct device {
 	int kick_fd[DEVICE_QUEUES_MAX], call_fd[DEVICE_QUEUES_MAX]; /* towards the guest */
 	int shadow_kick_fd, shadow_call_fd;			    /* towards the device */
 	int wake_fd;						    /* a wish was made */
+	int config_fd; /* the device's config space has changed */
 
 	pthread_mutex_t lock; /* guards from here ... */
 	pthread_cond_t done;

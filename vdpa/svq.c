@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Offsets: each part begins a 64-byte line of its own, so that canaries surround it. */
@@ -29,6 +30,7 @@
 
 static_assert(sizeof(struct vring_desc) * SVQ_NUM <= AVAIL_AT - DESC_AT, "descriptor table fits");
 static_assert(COMMAND_AT + CTRL_COMMAND_MAX <= ARENA_READABLE, "command fits");
+static_assert(ACK_AT + CTRL_ANSWER_MAX <= ARENA_WRITABLE, "ack and result fit");
 
 static struct vring_desc *desc_table(const struct svq *s)
 {
@@ -73,28 +75,30 @@ iova_t svq_device(const struct svq *s)
 	return iova(s->arena->iova.v + ARENA_READABLE + USED_AT);
 }
 
-void svq_submit(struct svq *s, const void *cmd, size_t len)
+void svq_submit(struct svq *s, const void *cmd, size_t len, size_t room)
 {
 	struct vring_desc *desc = desc_table(s);
 	struct vring_avail *avail = avail_ring(s);
 
-	assert(len <= CTRL_COMMAND_MAX && s->avail_idx == s->used_idx);
+	assert(len <= CTRL_COMMAND_MAX && room <= CTRL_RESULT_MAX && s->avail_idx == s->used_idx);
+	s->room = room;
 	memcpy(s->arena->readable + COMMAND_AT, cmd, len);
-	s->arena->writable[ACK_AT] = ACK_UNSET;
+	/* All of the room: what the device leaves unwritten of it must tell the guest nothing. */
+	memset(s->arena->writable + ACK_AT, ACK_UNSET, 1 + room);
 
 	desc[0] = (struct vring_desc){.addr = htole64(s->arena->iova.v + COMMAND_AT),
 				      .len = htole32((uint32_t)len),
 				      .flags = htole16(VRING_DESC_F_NEXT),
 				      .next = htole16(1)};
 	desc[1] = (struct vring_desc){.addr = htole64(s->arena->iova.v + ARENA_READABLE + ACK_AT),
-				      .len = htole32(1),
+				      .len = htole32(1 + (uint32_t)room),
 				      .flags = htole16(VRING_DESC_F_WRITE)};
 	avail->ring[s->avail_idx % SVQ_NUM] = 0;
 	s->avail_idx++;
 	__atomic_store_n(&avail->idx, htole16(s->avail_idx), __ATOMIC_RELEASE);
 }
 
-int svq_poll(struct svq *s, uint8_t *ack)
+int svq_poll(struct svq *s, uint8_t *answer, size_t *result)
 {
 	const struct vring_used *used = used_ring(s);
 	/* UNTRUSTED: device. Each field is loaded once. */
@@ -108,12 +112,15 @@ int svq_poll(struct svq *s, uint8_t *ack)
 
 	const volatile struct vring_used_elem *elem = &used->ring[s->used_idx % SVQ_NUM];
 	uint32_t id = le32toh(elem->id), len = le32toh(elem->len);
-	uint8_t answer = *(const volatile uint8_t *)(s->arena->writable + ACK_AT);
 
-	if (CHECK(SVQ_ID, id != 0) || CHECK(SVQ_LEN, len != 1) ||
-	    CHECK(SVQ_ACK, answer != VIRTIO_NET_OK && answer != VIRTIO_NET_ERR))
+	if (CHECK(SVQ_ID, id != 0) || CHECK(SVQ_LEN, len < 1 || len > 1 + s->room))
+		return -EPROTO;
+	size_t n = len < 1 ? 1 : len > 1 + s->room ? 1 + s->room : len; /* if left out above */
+	memcpy(answer, s->arena->writable + ACK_AT, n);
+	atomic_signal_fence(memory_order_seq_cst); /* from here on the copy only */
+	if (CHECK(SVQ_ACK, answer[0] != VIRTIO_NET_OK && answer[0] != VIRTIO_NET_ERR))
 		return -EPROTO;
 	s->used_idx = idx;
-	*ack = answer;
+	*result = n - 1;
 	return 1;
 }

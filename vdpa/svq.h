@@ -20,6 +20,7 @@ struct svq {
 	struct arena *arena;
 	uint16_t avail_idx; /* next value of the available index */
 	uint16_t used_idx;  /* the used index that was last accepted */
+	size_t room;	    /* for the result of the command in flight */
 };
 
 /** Fill the arena with canaries and lay empty rings into it. The device must not be running. */
@@ -30,15 +31,15 @@ iova_t svq_desc(const struct svq *s);
 iova_t svq_driver(const struct svq *s);
 iova_t svq_device(const struct svq *s);
 
-/** Copy a command into the arena and make it available. At most CTRL_COMMAND_MAX bytes, and none in
- * flight. */
-void svq_submit(struct svq *s, const void *cmd, size_t len);
+/** Copy a command into the arena and make it available, with room for an ack and @room bytes of
+ * result. At most CTRL_COMMAND_MAX and CTRL_RESULT_MAX bytes, and none in flight. */
+void svq_submit(struct svq *s, const void *cmd, size_t len, size_t room);
 
 /**
- * Look for the completion of the command in flight. 1: *ack holds the device's answer; 0: not yet;
- * -EPROTO: the device completed something else, or with another length than the one byte it had to
- * write.
+ * Look for the completion of the command in flight. 1: @answer, of CTRL_ANSWER_MAX bytes, holds the
+ * ack and *@result bytes behind it; 0: not yet; -EPROTO: the device completed something else, or
+ * wrote less than the ack, or more than there was room for.
  */
-int svq_poll(struct svq *s, uint8_t *ack) __attribute__((warn_unused_result));
+int svq_poll(struct svq *s, uint8_t *answer, size_t *result) __attribute__((warn_unused_result));
 
 #endif

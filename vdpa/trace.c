@@ -78,12 +78,24 @@ static void write_out(struct trace *t)
 	t->used = 0;
 }
 
+static void put(struct trace *t, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		size_t n = len < BUFFER - t->used ? len : BUFFER - t->used;
+		memcpy(t->buffer + t->used, bytes, n);
+		t->used += n;
+		bytes += n;
+		len -= n;
+		if (len > 0)
+			write_out(t);
+	}
+}
+
 static void append(struct trace *t, const char *line, size_t len)
 {
 	if (t->used + len > BUFFER)
 		write_out(t);
-	memcpy(t->buffer + t->used, line, len);
-	t->used += len;
+	put(t, line, len);
 	t->lines++;
 }
 
@@ -146,6 +158,28 @@ void trace_event_at(struct trace *t, uint64_t when, const char *ev, const char *
 	va_start(args, members);
 	add_line(t, when, ev, members, args);
 	va_end(args);
+}
+
+/* Its end is written with its beginning, or not at all, as far as the file goes. */
+void trace_json(struct trace *t, const char *ev, const char *name, const char *json)
+{
+	char line[LINE_MAX_LEN];
+
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock);
+	if (t->lines + 1 < TRACE_LINES_MAX) {
+		int len = begin_line(line, 0, ev);
+		len += snprintf(line + len, LINE_MAX_LEN - (size_t)len, ",\"%s\":", name);
+		size_t n = strlen(json);
+		if (t->used + (size_t)len + n + 2 > BUFFER)
+			write_out(t);
+		put(t, line, (size_t)len);
+		put(t, json, n);
+		put(t, "}\n", 2);
+		t->lines++;
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 void trace_translate(struct trace *t, const struct trace_translation *x)

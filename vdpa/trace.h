@@ -33,6 +33,8 @@ void trace_event(struct trace *t, const char *ev, const char *members, ...)
 /** The same of something that happened at @when, by that clock; 0 is now. */
 void trace_event_at(struct trace *t, uint64_t when, const char *ev, const char *members, ...)
     __attribute__((format(printf, 4, 5)));
+/** One line with a member @name that is JSON of any length, and as long as it is. */
+void trace_json(struct trace *t, const char *ev, const char *name, const char *json);
 
 /** One address translation, or its refusal (@why is set then, and @ino 0). */
 struct trace_translation {

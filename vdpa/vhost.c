@@ -232,6 +232,11 @@ int vhost_set_vring_call(const struct vhost *v, unsigned q, int fd, struct err *
 	return call_on(v, VHOST_SET_VRING_CALL, "VHOST_SET_VRING_CALL", "queue", q, &f, e);
 }
 
+int vhost_set_config_call(const struct vhost *v, int fd, struct err *e)
+{
+	return call(v, VHOST_VDPA_SET_CONFIG_CALL, "VHOST_VDPA_SET_CONFIG_CALL", &fd, e);
+}
+
 int vhost_set_vring_enable(const struct vhost *v, unsigned q, bool on, struct err *e)
 {
 	struct vhost_vring_state s = {.index = q, .num = on};

@@ -63,6 +63,7 @@ int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t 
 			 iova_t device, struct err *e);
 int vhost_set_vring_kick(const struct vhost *v, unsigned q, int fd, struct err *e);
 int vhost_set_vring_call(const struct vhost *v, unsigned q, int fd, struct err *e);
+int vhost_set_config_call(const struct vhost *v, int fd, struct err *e);
 int vhost_set_vring_enable(const struct vhost *v, unsigned q, bool on, struct err *e);
 
 /** IOTLB UPDATE: [at, at + size) of @asid becomes the memory at @host, which must be MAP_SHARED of

@@ -49,6 +49,27 @@ void device_failed(struct device *d, const char *why)
 		d->cfg.failed(d->cfg.ctx, why);
 }
 
+static void tell_config(struct device *d, bool interrupt)
+{
+	if (attach_config_changed(&d->attach) && d->cfg.config)
+		d->cfg.config(d->cfg.ctx, d->attach.config, d->attach.config_len, interrupt);
+}
+
+/*
+ * Two commands change the config space: it shows a new address, and an announcement that was heard,
+ * before the driver sees the answer (sections 5.1.6.5.2 and 5.1.6.5.4).
+ */
+static void on_committed(void *ctx, const struct ctrl_state *state)
+{
+	struct device *d = ctx;
+	uint8_t class = d->cvq.command[0];
+
+	if (class == VIRTIO_NET_CTRL_MAC || class == VIRTIO_NET_CTRL_ANNOUNCE)
+		tell_config(d, false);
+	if (d->cfg.state)
+		d->cfg.state(d->cfg.ctx, state);
+}
+
 /* Do what a step of the CVQ asks for. */
 static void carry_out(struct device *d, unsigned todo)
 {
@@ -98,14 +119,16 @@ static void pass_cvq_through(struct device *d, struct attach_queue *out,
 static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *guest,
 		      uint64_t features)
 {
-	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, features, guest->num, gpa(guest->desc),
-			    gpa(guest->driver), gpa(guest->device));
+	struct ctrl_rules rules;
 
+	ctrl_rules_read(&rules, features, d->attach.config, d->attach.config_len);
+	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, &rules, guest->num, gpa(guest->desc),
+			    gpa(guest->driver), gpa(guest->device));
 	if (ret)
 		return ret;
 	d->cvq.breaks = d->cfg.breaks;
-	d->cvq.committed = d->cfg.state;
-	d->cvq.ctx = d->cfg.ctx;
+	d->cvq.committed = on_committed;
+	d->cvq.ctx = d;
 	*out = (struct attach_queue){true,
 				     SVQ_NUM,
 				     svq_desc(&d->cvq.shadow),
@@ -114,6 +137,8 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 				     d->shadow_kick_fd,
 				     d->shadow_call_fd};
 	d->cvq_live = true;
+	if (d->cfg.state)
+		d->cfg.state(d->cfg.ctx, &d->cvq.state);
 	return 0;
 }
 
@@ -152,11 +177,14 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	}
 	event_drain(d->shadow_kick_fd);
 	event_drain(d->shadow_call_fd);
+	event_drain(d->config_fd);
+	d->attach.config_fd = d->config_fd;
 	if (attach_start(&d->attach, features, queues, &e)) {
 		d->cvq_live = false;
 		device_failed(d, e.text);
 		return;
 	}
+	tell_config(d, false); /* the reset has put back what was set before */
 	for (unsigned q = 0; q < d->attach.queues; q++)
 		event_signal(
 		    d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
@@ -168,6 +196,8 @@ static void reset(struct device *d)
 
 	if (attach_reset(&d->attach, &e))
 		device_failed(d, e.text);
+	else
+		tell_config(d, false);
 }
 
 /* Take up the latest wish and carry it out. False: close. */
@@ -215,13 +245,18 @@ static bool serve(struct device *d)
 	    {.fd = d->wake_fd, .events = POLLIN},
 	    {.fd = d->cvq_live ? d->kick_fd[attach_cvq_index()] : -1, .events = POLLIN},
 	    {.fd = d->cvq_live ? d->shadow_call_fd : -1, .events = POLLIN},
+	    {.fd = d->config_fd, .events = POLLIN},
 	};
 
-	if (poll(fds, 3, on_deadline(d) ? ms_until(&d->deadline) : -1) < 0)
+	if (poll(fds, 4, on_deadline(d) ? ms_until(&d->deadline) : -1) < 0)
 		return true; /* a signal: look again */
 	if (fds[0].revents) {
 		event_drain(d->wake_fd);
 		return serve_wish(d);
+	}
+	if (fds[3].revents) {
+		event_drain(d->config_fd);
+		tell_config(d, true);
 	}
 	if (fds[2].revents) {
 		event_drain(d->shadow_call_fd);

@@ -52,6 +52,7 @@
 	X(MMIO_CONFIG_START, "mmio-config-start", "a config read past its end")                    \
 	X(MMIO_CONFIG_END, "mmio-config-end", "a config read that leaves it")                      \
 	X(MMIO_GENERATION, "mmio-generation", "a config read that a change came into")             \
+	X(MMIO_CONFIG_EARLY, "mmio-config-early", "a config interrupt before DRIVER_OK")           \
 	X(MMIO_QUEUE_SEL, "mmio-queue-sel", "a queue that does not exist")                         \
 	X(MMIO_WORD_SEL, "mmio-word-sel", "a word of the driver's features that does not exist")   \
 	X(MMIO_FEATURES_EARLY, "mmio-features-early", "features before DRIVER")                    \
@@ -74,8 +75,36 @@
 	X(CTRL_FEATURE, "ctrl-feature", "a command of a feature that was not negotiated")          \
 	X(CTRL_LENGTH, "ctrl-length", "a command of another length than its own")                  \
 	X(CTRL_UNKNOWN, "ctrl-unknown", "a command that is not known")                             \
+	X(CTRL_MAC_COUNT, "ctrl-mac-count", "a MAC table without its count")                       \
+	X(CTRL_MAC_TABLE, "ctrl-mac-table", "more MAC addresses than the command holds")           \
+	X(CTRL_MAC_END, "ctrl-mac-end", "bytes behind the MAC tables")                             \
+	X(CTRL_VLAN_ID, "ctrl-vlan-id", "a VLAN that has no 12-bit id")                            \
+	X(CTRL_PAIRS_ZERO, "ctrl-pairs-zero", "no queue pair at all")                              \
+	X(CTRL_PAIRS_MANY, "ctrl-pairs-many", "more queue pairs than the device has")              \
+	X(CTRL_HASH_TYPES, "ctrl-hash-types", "hash types that the device does not have")          \
+	X(CTRL_HASH_RESERVED, "ctrl-hash-reserved", "reserved bytes of a hash that are not 0")     \
+	X(CTRL_HASH_KEY, "ctrl-hash-key", "a hash key longer than the device takes")               \
+	X(CTRL_HASH_END, "ctrl-hash-end", "a hash key that does not end the command")              \
+	X(CTRL_RSS_TYPES, "ctrl-rss-types", "RSS by types that the device does not have")          \
+	X(CTRL_RSS_POWER, "ctrl-rss-power", "an RSS table whose size is no power of two")          \
+	X(CTRL_RSS_TABLE, "ctrl-rss-table", "an RSS table longer than the device takes")           \
+	X(CTRL_RSS_SHORT, "ctrl-rss-short", "an RSS table that leaves the command")                \
+	X(CTRL_RSS_ENTRY, "ctrl-rss-entry", "an RSS table with a queue that is none")              \
+	X(CTRL_RSS_DEFAULT, "ctrl-rss-default", "RSS with a queue for the rest that is none")      \
+	X(CTRL_RSS_TX_ZERO, "ctrl-rss-tx-zero", "RSS with no transmit queue")                      \
+	X(CTRL_RSS_TX_MAX, "ctrl-rss-tx-max", "RSS with more transmit queues than exist")          \
+	X(CTRL_RSS_KEY, "ctrl-rss-key", "an RSS key longer than the device takes")                 \
+	X(CTRL_RSS_END, "ctrl-rss-end", "an RSS key that does not end the command")                \
+	X(CTRL_OFFLOADS, "ctrl-offloads", "an offload that was not negotiated")                    \
+	X(CTRL_COAL_QUEUE, "ctrl-coal-queue", "coalescing of a queue that is no data queue")       \
+	X(CTRL_STATS_LENGTH, "ctrl-stats-length", "a part of a request for statistics")            \
+	X(CTRL_RESULT_LENGTH, "ctrl-result-length", "a result of another length than its own")     \
+	X(CTRL_RESULT_SMALL, "ctrl-result-small", "statistics shorter than their header")          \
+	X(CTRL_RESULT_END, "ctrl-result-end", "statistics that leave the result")                  \
 	X(CVQ_VALIDATE, "cvq-validate", "a command that is not well formed")                       \
 	X(CVQ_ACK_ROOM, "cvq-ack-room", "a command that leaves no room for its answer")            \
+	X(CVQ_RESULT_ROOM, "cvq-result-room", "a command that leaves its result no room")          \
+	X(CVQ_RESULT, "cvq-result", "a result that is not well formed")                            \
 	X(CVQ_DEAD, "cvq-dead", "commands for a device that broke the rules")                      \
 	X(CVQ_LATE, "cvq-late", "answers of a device that broke the rules")                        \
 	X(CVQ_ONE, "cvq-one", "a command while another is in flight")                              \
@@ -85,7 +114,7 @@
 	X(SVQ_UNASKED, "svq-unasked", "an answer to nothing")                                      \
 	X(SVQ_INDEX, "svq-index", "a used index that jumped")                                      \
 	X(SVQ_ID, "svq-id", "an answer to another command")                                        \
-	X(SVQ_LEN, "svq-len", "an answer that is not one byte")                                    \
+	X(SVQ_LEN, "svq-len", "an answer of a length not asked for")                               \
 	X(SVQ_ACK, "svq-ack", "an answer that is neither OK nor ERR")                              \
 	X(LOAD_REGULAR, "load-regular", "a guest image that is no regular file")                   \
 	X(LOAD_SIZE, "load-size", "a guest image that is too large")                               \

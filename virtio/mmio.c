@@ -239,6 +239,15 @@ void mmio_set_config(struct mmio *m, size_t offset, const void *data, size_t len
 		m->config_generation++;
 }
 
+/* Section 2.1.2: no notification before DRIVER_OK. */
+bool mmio_config_interrupt(struct mmio *m)
+{
+	if (CHECK(MMIO_CONFIG_EARLY, !(m->status & VIRTIO_CONFIG_S_DRIVER_OK)))
+		return false;
+	m->config_changed = true;
+	return true;
+}
+
 void mmio_needs_reset(struct mmio *m)
 {
 	m->status |= VIRTIO_CONFIG_S_NEEDS_RESET;

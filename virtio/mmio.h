@@ -70,6 +70,10 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
  */
 void mmio_set_config(struct mmio *m, size_t offset, const void *data, size_t len);
 
+/** The device interrupts for its config space, if there is a driver to hear it: true (and the bit
+ * of InterruptStatus is set) if an interrupt is to be made. */
+bool mmio_config_interrupt(struct mmio *m);
+
 /** The device has failed: set DEVICE_NEEDS_RESET and the config-change bit (section 2.1.2). */
 void mmio_needs_reset(struct mmio *m);
 

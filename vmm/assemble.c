@@ -43,6 +43,15 @@ static void on_device_state(void *ctx, const struct ctrl_state *state)
 	struct machine *m = ctx;
 
 	net_state(&m->net, state);
+	if (m->cfg.state)
+		m->cfg.state(m->cfg.ctx, state);
+}
+
+static void on_device_config(void *ctx, const void *config, size_t len, bool interrupt)
+{
+	struct machine *m = ctx;
+
+	net_config(&m->net, config, len, interrupt);
 }
 
 static int open_device(struct machine *m, struct err *e)
@@ -62,6 +71,7 @@ static int open_device(struct machine *m, struct err *e)
 	    .log = on_device_log,
 	    .failed = on_device_failed,
 	    .state = on_device_state,
+	    .config = on_device_config,
 	    .ctx = m,
 	};
 

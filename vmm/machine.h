@@ -34,9 +34,11 @@ struct machine_config {
 	uint8_t canary_key[16];
 	uint64_t canary_magic;
 	int monitor_fd; /* -1: none; see monitor.h */
-	/* All three from any thread. @line has no newline and may quote the guest or the device. */
+	/* All from any thread. @line has no newline and may quote the guest or the device. */
 	void (*stage)(void *ctx, const char *name); /* what is being done now; @name is static */
 	void (*log)(void *ctx, const char *line);
+	/* What control commands have left, before the guest sees an answer; may be NULL. */
+	void (*state)(void *ctx, const struct ctrl_state *state);
 	void (*record)(void *ctx, const struct report_record *r); /* one at a time */
 	void *ctx;
 };

@@ -47,6 +47,10 @@ void net_access(void *ctx, struct bus_access *a);
 /** Control commands have left the device in @state: from its thread (device_config.state). */
 void net_state(struct net *n, const struct ctrl_state *state);
 
+/** The device's config space is now this, and the device may interrupt for it: from its thread
+ * (device_config.config). */
+void net_config(struct net *n, const void *config, size_t len, bool interrupt);
+
 /** The device has failed, or does not come back from a reset: tell the driver (DEVICE_NEEDS_RESET).
  * From any thread. */
 void net_failed(struct net *n);

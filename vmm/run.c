@@ -8,6 +8,7 @@
 
 #include "../vdpa/breaks.h"
 #include "../vdpa/clock.h"
+#include "../vdpa/statefile.h"
 #include "../virtio/check.h"
 #include "console.h"
 #include "guest_image.h"
@@ -49,6 +50,8 @@ struct run {
 	int64_t started;
 	_Atomic(const char *) stage;
 	atomic_uint records;
+	bool state_failed; /* the device's thread's, as is the next */
+	char state[CTRL_PRINT_MAX];
 	int stop_fd;	  /* main thread -> machine's thread: end it */
 	int over_fd;	  /* machine's thread -> main thread: wakes it to see @over */
 	atomic_bool over; /* what follows is filled */
@@ -111,6 +114,23 @@ static void on_record(void *ctx, const struct report_record *rec)
 	}
 }
 
+/* From the device's thread only. */
+static void on_state(void *ctx, const struct ctrl_state *state)
+{
+	struct run *r = ctx;
+	struct err e = {0};
+
+	if (!r->opts.state || r->state_failed)
+		return;
+	if (statefile_is_json(r->opts.state))
+		(void)ctrl_json(state, r->state, sizeof(r->state));
+	else
+		(void)ctrl_text(state, r->state, sizeof(r->state));
+	r->state_failed = statefile_write(r->opts.state, r->state, &e) != 0;
+	if (r->state_failed)
+		say(r, e.text);
+}
+
 static int draw(void *buf, size_t len, struct err *e)
 {
 	if (getrandom(buf, len, 0) != (ssize_t)len)
@@ -170,6 +190,7 @@ static int prepare(struct run *r, struct err *e)
 	    .stage = on_stage,
 	    .log = on_log,
 	    .record = on_record,
+	    .state = on_state,
 	    .ctx = r,
 	};
 	memcpy(r->cfg.canary_key, o->canary_key, sizeof(r->cfg.canary_key));

@@ -26,6 +26,9 @@ const char run_usage[] =
     "      --canary-magic HEX  16 hex digits (random)\n"
     "      --private-cvq       the device does not offer CTRL_VQ, but its third queue is one\n"
     "      --break NAME        break the isolation on purpose; may be repeated\n"
+    "      --state FILE        keep what control commands have left in FILE, written before the "
+    "guest sees\n"
+    "                          an answer: JSON if it ends in .json, else text\n"
     "      --monitor FD        send memory and records to a judge on this inherited socket\n"
     "      --timeout S         deadline of the whole run in seconds (20)\n"
     "  -v, --verbose  -q, --quiet  --color=auto|always|never  -h, --help  -V, --version\n"
@@ -44,6 +47,7 @@ enum {
 	OPT_PRIVATE_CVQ,
 	OPT_BREAK,
 	OPT_MONITOR,
+	OPT_STATE,
 	OPT_TIMEOUT,
 	OPT_COLOR,
 };
@@ -61,6 +65,7 @@ static const struct option long_options[] = {
     {"canary-magic", required_argument, NULL, OPT_CANARY_MAGIC},
     {"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
     {"break", required_argument, NULL, OPT_BREAK},
+    {"state", required_argument, NULL, OPT_STATE},
     {"monitor", required_argument, NULL, OPT_MONITOR},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"verbose", no_argument, NULL, 'v'},
@@ -214,6 +219,9 @@ static int parse_common_option(struct run_opts *o, int opt, const char *arg, str
 				   "must be the number of an inherited socket");
 		o->monitor_fd = (int)v;
 		return 0;
+	case OPT_STATE:
+		o->state = arg;
+		return *arg ? 0 : bad(e, "--state", arg, "must be the name of a file");
 	case OPT_TIMEOUT:
 		return opts_seconds(arg, &o->timeout_ms)
 			   ? bad(e, "--timeout", arg, "must be seconds, above 0")

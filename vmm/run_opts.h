@@ -27,8 +27,9 @@ struct run_opts {
 	bool has_key, has_magic; /* else the caller draws random ones */
 	bool private_cvq;
 	uint32_t breaks;
-	int skip_check; /* enum check_id that is left out, or CHECK_NONE */
-	int monitor_fd; /* -1: none */
+	int skip_check;	   /* enum check_id that is left out, or CHECK_NONE */
+	const char *state; /* a file for the control state, or NULL */
+	int monitor_fd;	   /* -1: none */
 	unsigned timeout_ms;
 	bool verbose, quiet;
 	enum opts_color color;

@@ -194,6 +194,9 @@ static int device(unsigned long request, void *arg)
 	case VDUSE_VQ_INJECT_IRQ:
 		fake_vduse.irqs[*(uint32_t *)arg % FAKE_QUEUES]++;
 		return 0;
+	case VDUSE_DEV_INJECT_CONFIG_IRQ:
+		fake_vduse.config_irqs++;
+		return 0;
 	default:
 		return -ENOTTY;
 	}

@@ -46,6 +46,7 @@ struct fake_vduse {
 	struct vduse_vq_config setup[FAKE_QUEUES];
 	int kick_fd[FAKE_QUEUES];
 	unsigned irqs[FAKE_QUEUES];
+	unsigned config_irqs;
 	int peer;		      /* the kernel's end of the messages, or -1 */
 	struct vduse_dev_config made; /* but for its config; last, as it ends with an open array */
 };

@@ -17,6 +17,7 @@ void fake_reset(void)
 	fake = (struct fake){.backend_offered = VHOST_F_IOTLB_MSG_V2 | VHOST_F_IOTLB_ASID,
 			     .features = ~0ull,
 			     .device_id = 1,
+			     .config = 0x5a,
 			     .queues = 3,
 			     .groups = 2,
 			     .spaces = 2,
@@ -89,7 +90,7 @@ int vhost_get_config(const struct vhost *v, void *buf, uint32_t len, struct err 
 {
 	(void)v;
 	CALLED(e);
-	memset(buf, 0x5a, len);
+	memset(buf, fake.config, len);
 	return 0;
 }
 
@@ -203,6 +204,14 @@ int vhost_set_vring_call(const struct vhost *v, unsigned q, int fd, struct err *
 	(void)v;
 	CALLED(e);
 	fake.queue[q].call_fd = fd;
+	return 0;
+}
+
+int vhost_set_config_call(const struct vhost *v, int fd, struct err *e)
+{
+	(void)v;
+	CALLED(e);
+	fake.config_fd = fd;
 	return 0;
 }
 

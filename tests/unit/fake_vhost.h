@@ -38,6 +38,7 @@ struct fake {
 	const char *fail_call;	      /* this call fails with EIO ... */
 	unsigned fail_skip;	      /* ... after so many successes */
 	bool answers_late; /* at a reset the device still completes the command that it was given */
+	uint8_t config;		      /* every byte of the config space */
 	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
 
 	/* What happened. */
@@ -48,6 +49,7 @@ struct fake {
 	struct fake_map map[FAKE_MAPS];
 	unsigned maps;
 	struct fake_queue queue[8];
+	int config_fd;
 	uint16_t used_idx; /* of the device's side of the shadow ring */
 };
 

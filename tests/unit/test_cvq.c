@@ -8,8 +8,10 @@
 
 #define FEATURES                                                                                   \
 	(1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX |                             \
-	 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR)
+	 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR | 1ull << VIRTIO_NET_F_VQ_NOTF_COAL |                  \
+	 1ull << VIRTIO_NET_F_DEVICE_STATS)
 
+static const struct ctrl_rules rules = {.features = FEATURES, .max_pairs = 1};
 static struct guest_ring r;
 static struct arena a;
 static struct cvq c;
@@ -25,7 +27,7 @@ static int setup(void **state)
 	ring_init(&r);
 	if (arena_create(&a, iova(0x40000000), key, 7, 0, &e))
 		return -1;
-	return cvq_start(&c, &r.mem, &a, FEATURES, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL),
+	return cvq_start(&c, &r.mem, &a, &rules, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL),
 			 gpa(RING_USED));
 }
 
@@ -36,15 +38,22 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The device: complete what is in flight with this ack. */
-static unsigned device_answers(uint8_t ack)
+/* The device: complete what is in flight with this ack and a result. */
+static unsigned device_returns(uint8_t ack, const void *result, uint32_t len)
 {
 	struct vring_used *used = (void *)a.writable;
 
-	used->ring[used->idx % SVQ_NUM] = (struct vring_used_elem){0, 1};
+	used->ring[used->idx % SVQ_NUM] = (struct vring_used_elem){0, 1 + len};
 	a.writable[ARENA_PAGE] = ack;
+	if (len)
+		memcpy(a.writable + ARENA_PAGE + 1, result, len);
 	used->idx++;
 	return cvq_device_call(&c);
+}
+
+static unsigned device_answers(uint8_t ack)
+{
+	return device_returns(ack, NULL, 0);
 }
 
 static void pushed(unsigned total, uint32_t head, uint32_t len)
@@ -61,7 +70,7 @@ static void a_command_goes_there_and_back(void **state)
 	assert_int_equal(cvq_guest_kick(&c), CVQ_KICK);
 	assert_memory_equal(a.readable + ARENA_PAGE, set_mac, sizeof(set_mac));
 	assert_int_equal(ring_used(&r)->idx, 0);
-	assert_true(c.state.promisc);
+	assert_true(c.state.rx[0]);
 	assert_false(c.state.mac_set); /* not before the device says so */
 	assert_int_equal(device_answers(VIRTIO_NET_OK), CVQ_INTERRUPT);
 	assert_int_equal(r.ram[0x5000], VIRTIO_NET_OK);
@@ -162,9 +171,10 @@ static void indirect_tables_are_as_negotiated(void **state)
 	for (unsigned yes = 0; yes < 2; yes++) {
 		teardown(state);
 		setup(state);
-		assert_int_equal(cvq_start(&c, &r.mem, &a, FEATURES | (yes ? indirect : 0),
-					   RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL),
-					   gpa(RING_USED)),
+		struct ctrl_rules more = rules;
+		more.features |= yes ? indirect : 0;
+		assert_int_equal(cvq_start(&c, &r.mem, &a, &more, RING_NUM, gpa(RING_DESC),
+					   gpa(RING_AVAIL), gpa(RING_USED)),
 				 0);
 		memcpy(r.ram + 0x4000, set_mac, sizeof(set_mac));
 		memcpy(r.ram + 0x8000, table, sizeof(table));
@@ -269,6 +279,116 @@ static void a_broken_guest_ring_stops_it(void **state)
 	assert_int_equal(cvq_guest_kick(&c), CVQ_GUEST_BROKE);
 }
 
+/* A command with @room bytes for its ack and result, in two buffers. */
+static void ask(const void *cmd, unsigned len, unsigned room)
+{
+	memcpy(r.ram + 0x4000, cmd, len);
+	memset(r.ram + 0x5000, 0xee, 0x2000);
+	ring_set(&r, 0, 0x4000, len, VRING_DESC_F_NEXT, 1);
+	ring_set(&r, 1, 0x5000, 1, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 2);
+	ring_set(&r, 2, 0x5001, room - 1, VRING_DESC_F_WRITE, 0);
+	ring_offer(&r, 0);
+}
+
+static uint32_t room_given(void)
+{
+	return ((struct vring_desc *)(void *)a.readable)[1].len;
+}
+
+static const uint8_t vq_get[] = {6, 3, 1, 0, 0, 0};
+
+static void a_result_comes_back_with_the_ack(void **state)
+{
+	(void)state;
+	for (unsigned room = 9; room < 20; room++) {
+		ask(vq_get, sizeof(vq_get), room);
+		assert_int_equal(cvq_guest_kick(&c), CVQ_KICK);
+		assert_int_equal(room_given(), 9);
+		assert_int_equal(device_returns(VIRTIO_NET_OK, "abcdefgh", 8), CVQ_INTERRUPT);
+		assert_memory_equal(r.ram + 0x5000, "\0abcdefgh\xee", 10);
+		pushed(room - 8, 0, 9);
+	}
+}
+
+static void a_result_needs_its_room(void **state)
+{
+	(void)state;
+	for (unsigned room = 1; room < 9; room++) {
+		ask(vq_get, sizeof(vq_get), room);
+		assert_int_equal(cvq_guest_kick(&c), CVQ_INTERRUPT);
+		assert_memory_equal(r.ram + 0x5000, "\1\xee", 2);
+		pushed(room, 0, 1);
+	}
+}
+
+static void with_an_error_comes_no_result(void **state)
+{
+	(void)state;
+	ask(vq_get, sizeof(vq_get), 9);
+	cvq_guest_kick(&c);
+	assert_int_equal(device_returns(VIRTIO_NET_ERR, "abcdefgh", 8), CVQ_INTERRUPT);
+	assert_memory_equal(r.ram + 0x5000, "\1\xee", 2);
+	pushed(1, 0, 1);
+}
+
+static void a_result_of_another_length_is_not_believed(void **state)
+{
+	static const uint8_t zero[16];
+
+	for (uint32_t len = 0; len < 16; len++) {
+		teardown(state);
+		setup(state);
+		ask(vq_get, sizeof(vq_get), 40);
+		cvq_guest_kick(&c);
+		unsigned todo = device_returns(VIRTIO_NET_OK, zero, len);
+		assert_int_equal(todo, len == 8 ? CVQ_INTERRUPT : CVQ_INTERRUPT | CVQ_DEVICE_BROKE);
+		assert_int_equal(r.ram[0x5000], len == 8 ? VIRTIO_NET_OK : VIRTIO_NET_ERR);
+		pushed(1, 0, len == 8 ? 9 : 1);
+	}
+}
+
+/* Nothing of the arena's secrets, or of an earlier result, comes with one that was not written. */
+static void a_result_that_is_not_written_tells_nothing(void **state)
+{
+	struct vring_used *used = (void *)a.writable;
+	static uint8_t get[18] = {8, 1};
+	uint8_t want[0x1000];
+
+	(void)state;
+	memset(want, 0xff, sizeof(want));
+	want[0] = 0;
+	ask(get, sizeof(get), 0x1800);
+	assert_int_equal(cvq_guest_kick(&c), CVQ_KICK);
+	assert_int_equal(room_given(), CTRL_ANSWER_MAX);
+	assert_memory_equal(a.writable + ARENA_PAGE + 1, want + 1, CTRL_RESULT_MAX);
+	used->ring[0] = (struct vring_used_elem){0, CTRL_ANSWER_MAX};
+	a.writable[ARENA_PAGE] = VIRTIO_NET_OK;
+	used->idx++;
+	assert_int_equal(cvq_device_call(&c), CVQ_INTERRUPT | CVQ_DEVICE_BROKE);
+	assert_memory_equal(r.ram + 0x5000, "\1\xee", 2);
+}
+
+static void statistics_are_as_long_as_there_is_room(void **state)
+{
+	static uint8_t get[18] = {8, 1}, stats[CTRL_RESULT_MAX];
+
+	(void)state;
+	for (unsigned at = 0; at + 16 <= sizeof(stats); at += 16)
+		stats[at + 6] = 16;
+	ask(get, sizeof(get), 1 + 40);
+	cvq_guest_kick(&c);
+	assert_int_equal(room_given(), 1 + 40);
+	assert_int_equal(device_returns(VIRTIO_NET_OK, stats, 32), CVQ_INTERRUPT);
+	pushed(1, 0, 33);
+	ask(get, sizeof(get), 0x1800);
+	cvq_guest_kick(&c);
+	assert_int_equal(room_given(), CTRL_ANSWER_MAX);
+	assert_int_equal(device_returns(VIRTIO_NET_OK, stats, 4080), CVQ_INTERRUPT);
+	pushed(2, 0, 4081);
+	assert_memory_equal(r.ram + 0x5001, stats, 4080);
+	assert_int_equal(r.ram[0x5000 + 4081], 0xee);
+}
+
 static void malformed_chains_come_back_empty(void **state)
 {
 	(void)state;
@@ -296,6 +416,12 @@ int main(void)
 	    TEST(a_lie_without_a_command_pushes_nothing),
 	    TEST(a_broken_guest_ring_stops_it),
 	    TEST(malformed_chains_come_back_empty),
+	    TEST(a_result_comes_back_with_the_ack),
+	    TEST(a_result_needs_its_room),
+	    TEST(with_an_error_comes_no_result),
+	    TEST(a_result_of_another_length_is_not_believed),
+	    TEST(a_result_that_is_not_written_tells_nothing),
+	    TEST(statistics_are_as_long_as_there_is_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ static void on_failed(void *ctx, const char *why)
 	atomic_fetch_add(&failures, 1);
 }
 
-static atomic_int states;
+/* What the device's thread has told last, and how often. */
+static atomic_int states, configs, config_byte, config_interrupt;
 static struct ctrl_state last_state;
 
 static void on_state(void *ctx, const struct ctrl_state *state)
@@ -40,6 +41,14 @@ static void on_state(void *ctx, const struct ctrl_state *state)
 	assert_ptr_equal(ctx, &states);
 	last_state = *state;
 	atomic_fetch_add(&states, 1);
+}
+
+static void on_config(void *ctx, const void *config, size_t len, bool interrupt)
+{
+	(void)ctx;
+	atomic_store(&config_byte, ((const uint8_t *)config)[len - 1]);
+	atomic_store(&config_interrupt, interrupt);
+	atomic_fetch_add(&configs, 1);
 }
 
 static int64_t now_ms(void)
@@ -71,6 +80,7 @@ static int open_broken(uint32_t breaks, unsigned deadline_ms, struct err *e)
 				    .wish_ms = wish_ms,
 				    .failed = on_failed,
 				    .state = on_state,
+				    .config = on_config,
 				    .ctx = &states};
 
 	return device_open(&d, &cfg, e);
@@ -93,7 +103,7 @@ static int setup(void **state)
 	(void)state;
 	fake_reset();
 	failures = 0;
-	states = 0;
+	states = configs = 0;
 	wish_ms = 2000;
 	r = aligned_alloc(4096, (sizeof(*r) + 4095) / 4096 * 4096);
 	ring_init(r);
@@ -149,7 +159,7 @@ static void a_command_moves(void **state)
 	fake_device_answer(0, 0, 1, 1);
 	assert_true(readable(device_call_fd(d, 2), 1000));
 	assert_int_equal(r->ram[0x5000], 0);
-	assert_int_equal(states, 1); /* told before the guest was */
+	assert_int_equal(states, 2); /* at the start, and before the guest was told */
 	assert_memory_equal(last_state.mac, set_mac + 2, 6);
 	assert_int_equal(failures, 0);
 	assert_true(device_close(d));
@@ -212,6 +222,66 @@ static void without_ctrl_vq_there_is_no_control_queue(void **state)
 	poll(NULL, 0, 30);
 	assert_int_equal(ring_used(r)->idx, 0);
 	assert_int_equal(failures, 0);
+	device_close(d);
+}
+
+/* Let the device answer set_mac with @ack, its config space having changed to @config. */
+static void set_the_address(uint8_t ack, uint8_t config)
+{
+	uint8_t cmd[16];
+
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(fake.queue[2].kick_fd, 1000));
+	eventfd_t n;
+	eventfd_read(fake.queue[2].kick_fd, &n);
+	assert_int_equal(fake_device_take(cmd, sizeof(cmd)), 8);
+	fake.config = config;
+	fake_device_answer(ack, 0, 1, 1);
+	assert_true(readable(device_call_fd(d, 2), 1000));
+	eventfd_read(device_call_fd(d, 2), &n);
+}
+
+static void what_a_command_leaves_is_told(void **state)
+{
+	(void)state;
+	open_and_start();
+	assert_int_equal(states, 1); /* the one to begin with */
+	assert_int_equal(last_state.mac_set, false);
+	set_the_address(1, 0x5a);
+	assert_int_equal(states, 1);
+	set_the_address(0, 0x5b);
+	assert_int_equal(states, 2); /* before the call that has been seen */
+	assert_int_equal(last_state.mac[5], 3);
+	assert_int_equal(configs, 1);
+	assert_int_equal(config_byte, 0x5b);
+	assert_false(config_interrupt); /* the driver knows, it asked for it */
+	start_it();
+	assert_int_equal(states, 3);
+	assert_int_equal(last_state.mac_set, false);
+	device_close(d);
+}
+
+static void a_config_interrupt_is_passed_on(void **state)
+{
+	(void)state;
+	open_and_start();
+	assert_int_equal(configs, 0);
+	eventfd_write(fake.config_fd, 1); /* for nothing */
+	poll(NULL, 0, 30);
+	assert_int_equal(configs, 0);
+	fake.config = 0x77;
+	eventfd_write(fake.config_fd, 1);
+	for (int i = 0; i < 200 && configs == 0; i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(configs, 1);
+	assert_int_equal(config_byte, 0x77);
+	assert_true(config_interrupt);
+	fake.config = 0x5a; /* as a reset leaves it */
+	assert_true(device_reset(d, 1000));
+	assert_int_equal(configs, 2);
+	assert_int_equal(config_byte, 0x5a);
+	assert_false(config_interrupt);
 	device_close(d);
 }
 
@@ -547,6 +617,8 @@ int main(void)
 		TEST(a_command_moves),
 		TEST(a_late_answer_is_no_later_commands),
 		TEST(without_ctrl_vq_there_is_no_control_queue),
+		TEST(what_a_command_leaves_is_told),
+		TEST(a_config_interrupt_is_passed_on),
 		TEST(no_answer_is_an_error_in_time),
 		TEST(a_deadline_is_not_early),
 		TEST(what_was_notified_before_the_start_is_found),

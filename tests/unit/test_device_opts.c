@@ -73,13 +73,15 @@ static void defaults_are_as_documented(void **state)
 static void every_option_arrives(void **state)
 {
 	(void)state;
-	accepted("--name A-z_0.9 --api 0 --queue-pairs 1 --backend loopback --private-cvq "
-		 "--mac 02:aB:cd:EF:00:99 --trace t.json --timeout 86400 -v --quiet");
+	accepted(
+	    "--name A-z_0.9 --api 0 --queue-pairs 1 --backend loopback --private-cvq "
+	    "--mac 02:aB:cd:EF:00:99 --trace t.json --state s.json --timeout 86400 -v --quiet");
 	assert_string_equal(o.net.name, "A-z_0.9");
 	assert_int_equal(o.net.api, 0);
 	assert_true(o.net.private_cvq && o.verbose && o.quiet && !o.help);
 	assert_memory_equal(o.net.mac, "\x02\xab\xcd\xef\x00\x99", 6);
 	assert_string_equal(o.trace, "t.json");
+	assert_string_equal(o.net.state, "s.json");
 	assert_int_equal(o.timeout_s, 86400);
 	accepted("--name=x --api=1 -q --timeout=1");
 	assert_int_equal(o.net.api, 1);
@@ -197,20 +199,10 @@ static void one_bad_value_spoils_the_line(void **state)
 
 static void the_help_knows_every_option(void **state)
 {
-	static const char *const options[] = {"--parent",
-					      "--shape",
-					      "--name",
-					      "--api",
-					      "--queue-pairs",
-					      "--backend",
-					      "--private-cvq",
-					      "--mac",
-					      "--trace",
-					      "--break",
-					      "--timeout",
-					      "-v",
-					      "-q",
-					      "-h"};
+	static const char *const options[] = {
+	    "--parent",	     "--shape", "--name",  "--api",   "--queue-pairs", "--backend",
+	    "--private-cvq", "--mac",	"--trace", "--state", "SIGUSR2",       "--break",
+	    "--timeout",     "-v",	"-q",	   "-h"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++)

@@ -234,7 +234,7 @@ static void without_ctrl_vq_queue_2_does_not_exist(void **state)
 }
 
 static const struct ctrl_state with_mac = {.mac_set = true, .mac = {2, 9, 8, 7, 6, 5}};
-static const struct ctrl_state without_mac = {.mac = {1, 1, 1, 1, 1, 1}, .promisc = true};
+static const struct ctrl_state without_mac = {.mac = {1, 1, 1, 1, 1, 1}, .rx = {true}};
 
 /* Section 5.1.6.5.2.1 */
 static void a_new_address_shows_in_the_config_space(void **state)

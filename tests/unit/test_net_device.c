@@ -5,6 +5,10 @@
  */
 #include "net_traffic.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 static void a_frame_comes_back(void **state)
 {
 	(void)state;
@@ -134,6 +138,118 @@ static void bad_buffers_are_completed_empty(void **state)
 	came_back(4, 64, 'b');
 }
 
+/* A command with room for its ack and @room bytes; the used length comes back. */
+static uint32_t ask(const void *cmd, uint32_t len, uint32_t room)
+{
+	struct guest_ring *r = &c.ring[NET_CVQ];
+	uint16_t used = ring_used(r)->idx;
+
+	memcpy(ram(NET_CVQ, OUT), cmd, len);
+	memset(ram(NET_CVQ, IN), 0xee, 64);
+	ring_set(r, 0, client_base[NET_CVQ] + OUT, len, VRING_DESC_F_NEXT, 1);
+	ring_set(r, 1, client_base[NET_CVQ] + IN, 1, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 2);
+	ring_set(r, 2, client_base[NET_CVQ] + IN + 1, room, VRING_DESC_F_WRITE, 0);
+	ring_offer(r, 0);
+	client_kick(NET_CVQ);
+	client_used(&c, NET_CVQ, (uint16_t)(used + 1));
+	return client_last(&c, NET_CVQ)->len;
+}
+
+static void a_result_comes_with_the_ack(void **state)
+{
+	static const uint8_t set[] = {6, 2, 1, 0, 0, 0, 4, 0, 0, 0, 5, 1, 0, 0};
+	static const uint8_t get[] = {6, 3, 1, 0, 0, 0};
+
+	(void)state;
+	assert_int_equal(control(set, sizeof(set)), VIRTIO_NET_OK);
+	for (uint32_t room = 1; room < 12; room++) {
+		uint32_t wrote = ask(get, sizeof(get), room);
+		assert_int_equal(wrote, room < 8 ? 1 : 9);
+		assert_memory_equal(ram(NET_CVQ, IN),
+				    room < 8 ? "\1\xee" : "\0\4\0\0\0\5\1\0\0\xee",
+				    room < 8 ? 2 : 10);
+	}
+}
+
+static unsigned config_status(void)
+{
+	uint16_t status;
+
+	fake_vduse_lock();
+	memcpy(&status, fake_vduse.config + offsetof(struct virtio_net_config, status), 2);
+	fake_vduse_unlock();
+	return status;
+}
+
+static unsigned config_irqs(void)
+{
+	fake_vduse_lock();
+	unsigned n = fake_vduse.config_irqs;
+	fake_vduse_unlock();
+	return n;
+}
+
+static void a_driver_announces_itself_when_asked(void **state)
+{
+	(void)state;
+	assert_int_equal(config_status(), VIRTIO_NET_S_LINK_UP);
+	for (unsigned n = 1; n < 3; n++) {
+		assert_int_equal(net_announce(c.dev), 0);
+		assert_int_equal(config_status(), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
+		assert_int_equal(config_irqs(), n);
+		assert_int_equal(control("\3\0", 2), VIRTIO_NET_OK);
+		assert_int_equal(config_status(), VIRTIO_NET_S_LINK_UP);
+	}
+	assert_int_equal(net_announce(c.dev), 0);
+	assert_int_equal(client_status(0), 0); /* a reset ends it */
+	assert_int_equal(config_status(), VIRTIO_NET_S_LINK_UP);
+	assert_int_equal(net_announce(c.dev), -ENODEV);
+	client_rings(&c);
+	client_start(CLIENT_FEATURES & ~(1ull << VIRTIO_NET_F_GUEST_ANNOUNCE));
+	assert_int_equal(net_announce(c.dev), -ENODEV);
+	assert_int_equal(control("\3\0", 2), VIRTIO_NET_ERR);
+	assert_int_equal(config_irqs(), 3);
+}
+
+static void file_is(const char *path, const char *want)
+{
+	char got[4096];
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	got[fread(got, 1, sizeof(got) - 1, f)] = '\0';
+	fclose(f);
+	assert_string_equal(got, want);
+}
+
+/* The file says what a command has done by the time the driver has its answer. */
+static void the_state_is_kept_in_a_file(void **state)
+{
+	char path[] = "/tmp/test_net_device.XXXXXX";
+	int fd = mkstemp(path);
+
+	close(fd);
+	assert_int_equal(teardown(state), 0);
+	fake_vduse_reset();
+	c.state = path;
+	assert_int_equal(client_map(&c) || client_open(&c, 1, false), 0);
+	client_start(CLIENT_FEATURES);
+	settle();
+	file_is(path, "mac 02:00:00:00:00:01\nrx promisc\npairs 1\noffload 1\n");
+	assert_int_equal(control("\2\0\5\0", 4), VIRTIO_NET_OK);
+	file_is(path, "mac 02:00:00:00:00:01\nrx promisc\nvlan 5\npairs 1\noffload 1\n");
+	assert_int_equal(control("\2\0\5\x10", 4), VIRTIO_NET_ERR);
+	assert_int_equal(control("\1\1\2\3\4\5\6\7", 8), VIRTIO_NET_OK);
+	file_is(path, "mac 02:03:04:05:06:07\nrx promisc\nvlan 5\npairs 1\noffload 1\n");
+	assert_int_equal(client_status(0), 0);
+	client_rings(&c);
+	client_start(CLIENT_FEATURES & ~(1ull << VIRTIO_NET_F_GUEST_CSUM));
+	settle();
+	file_is(path, "mac 02:00:00:00:00:01\nrx promisc\npairs 1\n");
+	c.state = NULL;
+	unlink(path);
+}
+
 /* A queue is called for what it completed, not for what another did. */
 static void calls_are_the_queues_own(void **state)
 {
@@ -161,7 +277,7 @@ static void commands_are_carried_out(void **state)
 	assert_int_equal(control("\1\1\2\3\4\5\6\7", 8), VIRTIO_NET_OK);
 	assert_int_equal(control("\0\0\1", 3), VIRTIO_NET_OK);
 	assert_int_equal(control("\0\0\2", 3), VIRTIO_NET_ERR);
-	assert_int_equal(control("\0\2\1", 3), VIRTIO_NET_ERR); /* RX_EXTRA is not offered */
+	assert_int_equal(control("\0\2\1", 3), VIRTIO_NET_OK);
 	assert_int_equal(control("\7\0\1", 3), VIRTIO_NET_ERR);
 	assert_int_equal(control("\1\1\2\3\4\5\6", 7), VIRTIO_NET_ERR);
 	config_mac_is("\2\3\4\5\6\7");
@@ -343,6 +459,9 @@ int main(void)
 	    TEST(commands_are_carried_out),
 	    TEST(the_first_address_is_the_setups),
 	    TEST(a_short_command_is_not_the_last_ones),
+	    TEST(a_result_comes_with_the_ack),
+	    TEST(a_driver_announces_itself_when_asked),
+	    TEST(the_state_is_kept_in_a_file),
 	    TEST(a_command_may_be_of_any_length),
 	    TEST(an_answer_that_cannot_be_given_changes_nothing),
 	    TEST(no_queue_reaches_anothers_memory),

@@ -93,9 +93,8 @@ static void every_option_arrives(void **state)
 	(void)state;
 	accepted("--vdpa=path=/dev/v --kernel g.elf --cpus 3 --memory 1G --placement aliased "
 		 "--attack 7 --scan-stride 4K --expect offered --canary-key "
-		 "00112233445566778899aabbccddeeff "
-		 "--canary-magic 0123456789abcdef --private-cvq --monitor 5 --timeout 0.25 "
-		 "--verbose --quiet --color never");
+		 "00112233445566778899aabbccddeeff --canary-magic 0123456789abcdef --private-cvq "
+		 "--state s --monitor 5 --timeout 0.25 --verbose --quiet --color never");
 	assert_string_equal(o.vdpa, "/dev/v");
 	assert_string_equal(o.kernel, "g.elf");
 	assert_int_equal(o.cpus, 3);
@@ -108,6 +107,7 @@ static void every_option_arrives(void **state)
 	assert_memory_equal(o.canary_key, key, sizeof(key));
 	assert_int_equal(o.canary_magic, 0x0123456789abcdefull);
 	assert_int_equal(o.monitor_fd, 5);
+	assert_string_equal(o.state, "s");
 	assert_int_equal(o.timeout_ms, 250);
 	assert_int_equal(o.color, OPTS_COLOR_NEVER);
 
@@ -194,6 +194,7 @@ static void a_missing_value_is_named(void **state)
 					      "--canary-key",
 					      "--canary-magic",
 					      "--break",
+					      "--state",
 					      "--monitor",
 					      "--timeout",
 					      "--color",

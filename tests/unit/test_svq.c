@@ -3,6 +3,7 @@
 #include "../../vdpa/breaks.h"
 #include "../../vdpa/canary.h"
 #include "../../vdpa/svq.h"
+#include "../../virtio/ctrl.h"
 #include "test.h"
 
 #include <errno.h>
@@ -116,7 +117,7 @@ static void every_start_begins_afresh(void **state)
 	canaries_fill_what_the_rings_leave(state);
 	assert_int_equal(((const uint16_t *)(const void *)(a.readable + 64))[1], 0);
 	assert_int_equal(used()->idx, 0);
-	svq_submit(&s, "\0\0\1", 3);
+	svq_submit(&s, "\0\0\1", 3, 0);
 	assert_int_equal(a.writable[ARENA_PAGE], 0xff); /* no old answer can pass for a new one */
 }
 
@@ -140,24 +141,37 @@ static void a_command_lies_where_the_device_looks(void **state)
 	const uint16_t *avail = (const void *)(a.readable + 64);
 
 	(void)state;
-	svq_submit(&s, "\1\1abcdef", 8);
+	svq_submit(&s, "\1\1abcdef", 8, 0);
 	assert_int_equal(d[0].addr, 0x40000000 + ARENA_PAGE);
 	assert_int_equal(d[0].len, 8);
 	assert_int_equal(d[0].flags, VRING_DESC_F_NEXT);
 	assert_int_equal(d[0].next, 1);
 	assert_int_equal(d[1].addr, 0x40000000 + ARENA_READABLE + ARENA_PAGE);
+	assert_int_equal(d[1].len, 1);
 	assert_int_equal(d[1].flags, VRING_DESC_F_WRITE);
 	assert_int_equal(avail[1], 1);
 	assert_memory_equal(a.readable + ARENA_PAGE, "\1\1abcdef", 8);
 	assert_int_equal(svq_device(&s).v, 0x40000000 + ARENA_READABLE);
 }
 
-static int answer(uint16_t idx, uint32_t id, uint32_t len, uint8_t ack, uint8_t *got)
+static uint8_t got[CTRL_ANSWER_MAX];
+static size_t result;
+
+static int poll_it(uint8_t *ack)
+{
+	int ret = svq_poll(&s, got, &result);
+
+	if (ret == 1)
+		*ack = got[0];
+	return ret;
+}
+
+static int answer(uint16_t idx, uint32_t id, uint32_t len, uint8_t ack, uint8_t *out)
 {
 	used()->ring[s.used_idx % SVQ_NUM] = (struct vring_used_elem){id, len};
 	a.writable[ARENA_PAGE] = ack;
 	used()->idx = idx;
-	return svq_poll(&s, got);
+	return poll_it(out);
 }
 
 static void one_true_completion_is_accepted(void **state)
@@ -165,12 +179,12 @@ static void one_true_completion_is_accepted(void **state)
 	uint8_t ack = 9;
 
 	(void)state;
-	svq_submit(&s, "\1\1abcdef", 8);
-	assert_int_equal(svq_poll(&s, &ack), 0);
+	svq_submit(&s, "\1\1abcdef", 8, 0);
+	assert_int_equal(poll_it(&ack), 0);
 	assert_int_equal(answer(1, 0, 1, 0, &ack), 1);
 	assert_int_equal(ack, 0);
-	assert_int_equal(svq_poll(&s, &ack), 0);
-	svq_submit(&s, "\0\0\1", 3);
+	assert_int_equal(poll_it(&ack), 0);
+	svq_submit(&s, "\0\0\1", 3, 0);
 	assert_int_equal(answer(2, 0, 1, 1, &ack), 1);
 	assert_int_equal(ack, 1);
 }
@@ -182,7 +196,7 @@ static void false_completions_are_refused(void **state)
 	(void)state;
 	assert_int_equal(answer(1, 0, 1, 0, &ack), -EPROTO); /* nothing was asked */
 	used()->idx = 0;
-	svq_submit(&s, "\1\1abcdef", 8);
+	svq_submit(&s, "\1\1abcdef", 8, 0);
 	assert_int_equal(answer(1, 1, 1, 0, &ack), -EPROTO);	      /* another id */
 	assert_int_equal(answer(1, 0xffffffff, 1, 0, &ack), -EPROTO); /* no id at all */
 	assert_int_equal(answer(1, 0, 0, 0, &ack), -EPROTO);	      /* wrote nothing */
@@ -195,13 +209,37 @@ static void false_completions_are_refused(void **state)
 	assert_int_equal(answer(1, 0, 1, 0, &ack), 1);
 }
 
+static void a_result_is_no_longer_than_its_room(void **state)
+{
+	const struct vring_desc *d = (const void *)a.readable;
+	uint8_t ack = 9;
+
+	(void)state;
+	svq_submit(&s, "\6\3\0\0\0", 6, 8);
+	assert_int_equal(d[1].len, 9);
+	assert_memory_equal(a.writable + ARENA_PAGE, "\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9);
+	assert_int_equal(answer(1, 0, 0, 0, &ack), -EPROTO);
+	assert_int_equal(answer(1, 0, 10, 0, &ack), -EPROTO);
+	assert_int_equal(answer(1, 0, 0xffffffff, 0, &ack), -EPROTO);
+	memcpy(a.writable + ARENA_PAGE + 1, "abcdefgh", 8);
+	assert_int_equal(answer(1, 0, 9, 0, &ack), 1);
+	assert_int_equal(result, 8);
+	assert_memory_equal(got, "\0abcdefgh", 9);
+	svq_submit(&s, "\6\3\0\0\0", 6, 8);
+	assert_int_equal(a.writable[ARENA_PAGE + 8], 0xff); /* no old result either */
+	assert_int_equal(answer(2, 0, 1, 1, &ack), 1);
+	assert_int_equal(result, 0);
+	svq_submit(&s, "\0\0\1", 3, 0);
+	assert_int_equal(answer(3, 0, 2, 0, &ack), -EPROTO); /* there is no room any more */
+}
+
 static void indices_wrap(void **state)
 {
 	uint8_t ack;
 
 	(void)state;
 	for (unsigned n = 1; n <= 0x10000 + 5; n++) {
-		svq_submit(&s, "\0\0\1", 3);
+		svq_submit(&s, "\0\0\1", 3, 0);
 		assert_int_equal(answer((uint16_t)n, 0, 1, 0, &ack), 1);
 	}
 }
@@ -220,6 +258,7 @@ int main(void)
 	  cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),
 	  cmocka_unit_test_setup_teardown(one_true_completion_is_accepted, setup, teardown),
 	  cmocka_unit_test_setup_teardown(false_completions_are_refused, setup, teardown),
+	  cmocka_unit_test_setup_teardown(a_result_is_no_longer_than_its_room, setup, teardown),
 	  cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
 	};
 

@@ -18,11 +18,14 @@
 #define CLIENT_MAC "\x02\x00\x00\x00\x00\x01"
 #define CLIENT_CONTROL                                                                             \
 	(1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX |                             \
-	 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR)
+	 1ull << VIRTIO_NET_F_CTRL_RX_EXTRA | 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR |                 \
+	 1ull << VIRTIO_NET_F_CTRL_VLAN | 1ull << VIRTIO_NET_F_GUEST_ANNOUNCE |                    \
+	 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS | 1ull << VIRTIO_NET_F_NOTF_COAL |               \
+	 1ull << VIRTIO_NET_F_VQ_NOTF_COAL)
 #define CLIENT_FEATURES                                                                            \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_ACCESS_PLATFORM |                           \
 	 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |                                  \
-	 1ull << VIRTIO_RING_F_INDIRECT_DESC | CLIENT_CONTROL)
+	 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_RING_F_INDIRECT_DESC | CLIENT_CONTROL)
 #define CLIENT_STATUS                                                                              \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
 
@@ -35,6 +38,7 @@ struct client {
 	struct vduse_dev *dev;
 	struct net *net;
 	struct trace *trace; /* NULL, or the test's */
+	const char *state;
 	struct err e;
 };
 
@@ -185,8 +189,11 @@ static inline int client_map(struct client *c)
 /** The device, served; nothing of a client yet. Knobs of the fake are set before. */
 static inline int client_open(struct client *c, int api, bool private_cvq)
 {
-	struct net_options o = {
-	    .name = "unit", .api = api, .private_cvq = private_cvq, .trace = c->trace};
+	struct net_options o = {.name = "unit",
+				.api = api,
+				.private_cvq = private_cvq,
+				.trace = c->trace,
+				.state = c->state};
 	struct vduse_setup s;
 
 	c->e = (struct err){0};

@@ -32,7 +32,7 @@ static int64_t now_ms(void)
 }
 
 /* Until a signal, the end of the time, or something that makes going on pointless. */
-static int wait_for_end(const struct opts *o, const struct vduse_dev *d, int signals, struct err *e)
+static int wait_for_end(const struct opts *o, struct vduse_dev *d, int signals, struct err *e)
 {
 	int64_t end = now_ms() + (int64_t)o->timeout_s * 1000;
 
@@ -40,8 +40,12 @@ static int wait_for_end(const struct opts *o, const struct vduse_dev *d, int sig
 		struct pollfd p = {.fd = signals, .events = POLLIN};
 		struct signalfd_siginfo info;
 		if (poll(&p, 1, LOOK_MS) > 0 &&
-		    read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-			return 0;
+		    read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+			if (info.ssi_signo != SIGUSR2)
+				return 0;
+			if (net_announce(d))
+				fprintf(stderr, "ringfence device: no driver that announces\n");
+		}
 		if (atomic_load(&d->broken))
 			return err_set(e, ERR_INTERNAL, EIO, "VDUSE", d->name,
 				       "the kernel gave the device up: an answer came too late, or "
@@ -140,6 +144,7 @@ static int catch_signals(struct err *e)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR2);
 	signal(SIGPIPE, SIG_IGN); /* whoever reads our "ready" may leave */
 	int fd = sigprocmask(SIG_BLOCK, &set, NULL) ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
 	return fd < 0 ? err_set(e, ERR_INTERNAL, errno, "signalfd", "signals", "%s", "") : fd;

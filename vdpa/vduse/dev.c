@@ -271,3 +271,8 @@ int vduse_set_config(struct vduse_dev *d, size_t offset, const void *data, size_
 	d->config_changed = true;
 	return ioctl(d->fd, VDUSE_DEV_SET_CONFIG, &u.c) ? -errno : 0;
 }
+
+int vduse_config_call(struct vduse_dev *d)
+{
+	return ioctl(d->fd, VDUSE_DEV_INJECT_CONFIG_IRQ) ? -errno : 0;
+}

@@ -69,6 +69,7 @@ struct vduse_setup {
 	size_t config_len;
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */
+	const char *state;   /* a file for the class to keep its state in, or NULL; borrowed */
 };
 
 struct vduse_queue {
@@ -138,6 +139,9 @@ void vduse_retry_calls(struct vduse_dev *d);
 
 /** Change the config space, until the next reset. Under the lock. */
 int vduse_set_config(struct vduse_dev *d, size_t offset, const void *data, size_t len);
+
+/** Interrupt the driver for a change of the config space. Under the lock. */
+int vduse_config_call(struct vduse_dev *d);
 
 /* ---- between dev.c, queue.c and msg.c ---- */
 

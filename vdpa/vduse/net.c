@@ -29,9 +29,14 @@
 #define BIT(n) (1ull << (n))
 #define OFFERED                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_NET_F_MAC) |         \
-	 BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_RING_F_INDIRECT_DESC))
+	 BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                                 \
+	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
+/* MQ, RSS and HASH_REPORT are carried out (netctl.c) but want more than one pair of queues. */
 #define CONTROL                                                                                    \
-	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR))
+	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
+	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_VLAN) |                           \
+	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |                \
+	 BIT(VIRTIO_NET_F_NOTF_COAL) | BIT(VIRTIO_NET_F_VQ_NOTF_COAL))
 
 #define CVQ_BURST 16
 #define TX_BURST 8
@@ -72,7 +77,8 @@ void net_describe(struct vduse_setup *s, const struct net_options *o)
 				  .spaces = NET_SPACES,
 				  .config_len = sizeof(config),
 				  .breaks = o->breaks,
-				  .trace = o->trace};
+				  .trace = o->trace,
+				  .state = o->state};
 	memcpy(config.mac, o->mac, sizeof(config.mac));
 	memcpy(s->config, &config, sizeof(config));
 }
@@ -84,8 +90,10 @@ static bool serve_one(struct net *n, unsigned q)
 
 	vduse_lock(n->dev);
 	netio_session(&n->io);
-	if (vduse_queue_ready(n->dev, q, &fresh))
+	if (vduse_queue_ready(n->dev, q, &fresh)) {
+		netio_begin(&n->io);
 		more = q == NET_CVQ ? netio_control(&n->io) : netio_send(&n->io);
+	}
 	vduse_unlock(n->dev);
 	return more;
 }
@@ -216,6 +224,23 @@ int net_start(struct net **out, struct vduse_dev *d, struct err *e)
 	}
 	*out = n;
 	return 0;
+}
+
+int net_announce(struct vduse_dev *d)
+{
+	const uint64_t need = BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_STATUS);
+	const uint16_t status = VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE;
+	int ret = -ENODEV;
+
+	vduse_lock(d);
+	if ((d->status & VIRTIO_CONFIG_S_DRIVER_OK) && (d->features & need) == need)
+		ret = vduse_set_config(d, offsetof(struct virtio_net_config, status), &status,
+				       sizeof(status));
+	if (!ret)
+		ret = vduse_config_call(d);
+	trace_event(d->setup.trace, "announce", ",\"errno\":%d", -ret);
+	vduse_unlock(d);
+	return ret;
 }
 
 int net_stop(struct net *n, struct err *e)

@@ -34,6 +34,7 @@ struct net_options {
 	bool private_cvq; /* CTRL_VQ is not offered, but served to a client that accepts it */
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */
+	const char *state;   /* a file to keep the control state in, or NULL; borrowed */
 };
 
 /** What to create, for vduse_create(). */
@@ -43,6 +44,12 @@ struct net;
 
 /** Start serving @d, made from net_describe(). It borrows @d until net_stop(). */
 int net_start(struct net **out, struct vduse_dev *d, struct err *e);
+
+/**
+ * Ask the driver to announce itself (section 5.1.6.5.4): the config space says so until it has, and
+ * the driver is interrupted. -ENODEV: there is none that has negotiated it. From any thread.
+ */
+int net_announce(struct vduse_dev *d);
 
 /**
  * Stop serving. -ETIMEDOUT: the thread is stuck in a client's memory; @n and its device must be

@@ -5,8 +5,11 @@
  */
 #include "netio.h"
 
+#include "../statefile.h"
+
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 void netio_session(struct netio *n)
@@ -15,10 +18,54 @@ void netio_session(struct netio *n)
 		return;
 	n->epoch = n->dev->epoch;
 	n->calls = 0;
-	n->ctl = (struct netctl){0};
-	memcpy(n->ctl.mac, n->dev->setup.config, sizeof(n->ctl.mac));
+	n->begun = false;
+	memset(&n->ctl, 0, sizeof(n->ctl));
 	memset(n->frame, 0, sizeof(n->frame));
 	memset(n->command, 0, sizeof(n->command));
+}
+
+/* Whoever asks for the state wants it to be there before the driver sees its answer. */
+static void tell_state(struct netio *n)
+{
+	struct trace *trace = n->dev->setup.trace;
+	const char *path = n->dev->setup.state;
+	struct err e = {0};
+
+	if (!trace && !path)
+		return;
+	(void)netctl_json(&n->ctl, &n->can, n->print, sizeof(n->print));
+	trace_json(trace, "state", "state", n->print);
+	if (!path || n->state_failed)
+		return;
+	if (!statefile_is_json(path))
+		(void)netctl_text(&n->ctl, &n->can, n->print, sizeof(n->print));
+	n->state_failed = statefile_write(path, n->print, &e) != 0;
+	if (n->state_failed)
+		fprintf(stderr, "ringfence device: %s\n", e.text);
+}
+
+/* Section 5.1.4: more than one pair is there only for a driver that took MQ or RSS. */
+static void read_ability(struct netctl_ability *can, const struct vduse_dev *d)
+{
+	const uint64_t pairs = 1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS;
+	struct virtio_net_config c;
+
+	memcpy(&c, d->setup.config, sizeof(c));
+	*can = (struct netctl_ability){.pairs = d->features & pairs ? c.max_virtqueue_pairs : 1,
+				       .table = c.rss_max_indirection_table_length,
+				       .key = c.rss_max_key_size,
+				       .hash_types = c.supported_hash_types};
+	memcpy(can->mac, c.mac, sizeof(can->mac));
+}
+
+void netio_begin(struct netio *n)
+{
+	if (n->begun || !(n->dev->features & 1ull << VIRTIO_NET_F_CTRL_VQ))
+		return;
+	read_ability(&n->can, n->dev);
+	netctl_reset(&n->ctl, &n->can, n->dev->features);
+	n->begun = true;
+	tell_state(n);
 }
 
 /* ---- chains ---- */
@@ -106,34 +153,47 @@ bool netio_send(struct netio *n)
 
 /* ---- control commands ---- */
 
-/*
- * What the command would leave behind is made the state only once the answer is written; the config
- * space shows a new address, as section 5.1.6.5.2 asks, before the driver can see the answer.
- */
+/* The config space shows a new address, and an announcement that was heard, before the driver can
+ * see the answer (sections 5.1.6.5.2 and 5.1.6.5.4). */
+static void show_in_config(struct netio *n, const struct netctl *next)
+{
+	const struct virtio_net_config *c = (const void *)n->dev->setup.config;
+
+	if (memcmp(n->ctl.mac, next->mac, sizeof(next->mac)))
+		(void)vduse_set_config(n->dev, offsetof(struct virtio_net_config, mac), next->mac,
+				       sizeof(next->mac));
+	if (n->ctl.acks != next->acks)
+		(void)vduse_set_config(n->dev, offsetof(struct virtio_net_config, status),
+				       &c->status, sizeof(c->status));
+}
+
+/* What the command would leave behind is made the state only once the answer is written. */
 static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
 		   const struct netctl *next, size_t len)
 {
+	const struct netctl_result *r = &n->result;
 	bool known = len >= 2;
 
 	trace_event(n->dev->setup.trace, "cvq", ",\"class\":%d,\"cmd\":%d,\"len\":%zu,\"ack\":%u",
 		    known ? n->command[0] : -1, known ? n->command[1] : -1, len, ack);
-	if (vring_write(ring(n, NET_CVQ), &n->dev->as, c, &ack, sizeof(ack))) {
+	uint8_t bytes[1 + NETCTL_RESULT_MAX] = {ack};
+	memcpy(bytes + 1, r->bytes, r->len);
+	if (vring_write(ring(n, NET_CVQ), &n->dev->as, c, bytes, 1 + r->len)) {
 		refuse(n, NET_CVQ, c->head, "buffer");
 		return;
 	}
 	if (ack == VIRTIO_NET_OK) {
-		if (memcmp(n->ctl.mac, next->mac, sizeof(next->mac)))
-			(void)vduse_set_config(n->dev, offsetof(struct virtio_net_config, mac),
-					       next->mac, sizeof(next->mac));
+		show_in_config(n, next);
 		n->ctl = *next;
+		tell_state(n);
 	}
-	give_back(n, NET_CVQ, c->head, sizeof(ack));
+	give_back(n, NET_CVQ, c->head, 1 + (uint32_t)r->len);
 }
 
 bool netio_control(struct netio *n)
 {
 	struct vring_chain *c = &n->chain;
-	struct netctl next = n->ctl;
+	struct netctl *next = &n->next;
 	uint8_t ack = VIRTIO_NET_ERR;
 
 	if (!(n->dev->features & (1ull << VIRTIO_NET_F_CTRL_VQ)))
@@ -145,10 +205,13 @@ bool netio_control(struct netio *n)
 		refuse(n, NET_CVQ, c->head, "no ack");
 		return true;
 	}
+	*next = n->ctl;
+	n->result = (struct netctl_result){.room = c->writable_len - sizeof(ack)};
 	memset(n->command, 0, 2); /* a short command must not be taken for the last one's class */
 	if (c->readable_len <= sizeof(n->command) &&
 	    !vring_read(ring(n, NET_CVQ), &n->dev->as, c, n->command, c->readable_len))
-		ack = netctl_run(&next, n->dev->features, n->command, c->readable_len);
-	answer(n, c, ack, &next, c->readable_len);
+		ack = netctl_run(next, &n->can, n->dev->features, n->command, c->readable_len,
+				 &n->result);
+	answer(n, c, ack, next, c->readable_len);
 	return true;
 }

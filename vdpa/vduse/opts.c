@@ -17,8 +17,8 @@ const char opts_usage[] =
 	"usage: ringfence device --name NAME [OPTION]...\n"
 	"\n"
 	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT, or have the kernel serve a\n"
-	"simulated one. What a killed device of the same NAME has left behind is cleaned first. Prints\n"
-	"\"ready PATH\" when a client can come.\n"
+	"simulated one; SIGUSR2 has a VDUSE device ask its driver to announce itself. What a killed device\n"
+	"of the same NAME has left behind is cleaned first. Prints \"ready PATH\" when a client can come.\n"
 	"\n"
 	"  --name NAME        1 to 63 of A-Z a-z 0-9 . _ -; a simulator's to 46\n"
 	"  --parent PARENT    vduse, or vdpa_sim: the kernel's simulator, which takes of the following\n"
@@ -32,6 +32,9 @@ const char opts_usage[] =
 	"  --private-cvq      do not offer CTRL_VQ, but serve queue 2 to a client that accepts it\n"
 	"  --mac MAC          its address until a client sets another\n"
 	"  --trace FILE       write every address translation to FILE, as JSON lines\n"
+	"  --state FILE       keep the state that control commands have left in FILE, written at each\n"
+	"                     change before the driver sees its answer: JSON if it ends in .json,\n"
+	"                     else text\n"
 	"  --break NAME       put a fault in on purpose; see ringfence prove --list\n"
 	"  --timeout S        end by itself after S seconds, with exit code 124\n"
 	"  -v, -q, -h         more, less, this\n";
@@ -46,6 +49,7 @@ enum {
 	OPT_PRIVATE_CVQ,
 	OPT_MAC,
 	OPT_TRACE,
+	OPT_STATE,
 	OPT_BREAK,
 	OPT_TIMEOUT,
 };
@@ -60,6 +64,7 @@ static const struct option options[] = {
 	{"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
 	{"mac", required_argument, NULL, OPT_MAC},
 	{"trace", required_argument, NULL, OPT_TRACE},
+	{"state", required_argument, NULL, OPT_STATE},
 	{"break", required_argument, NULL, OPT_BREAK},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"verbose", no_argument, NULL, 'v'},
@@ -156,6 +161,9 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 			   : bad(e, "--mac", arg, "02:00:00:00:00:01; no multicast");
 	case OPT_TRACE:
 		o->trace = arg;
+		return 0;
+	case OPT_STATE:
+		o->net.state = arg;
 		return 0;
 	case OPT_BREAK:
 		return add_break(arg, &o->net.breaks, e);

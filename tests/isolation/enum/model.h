@@ -86,7 +86,6 @@ bool model_notify(const struct model_ram *r, const struct model_ring *q);
 
 /** What of the device's configuration bounds a command. */
 struct model_net {
-	bool mac_table;	     /* it keeps one: MAC_TABLE_SET has no feature bit that would say so */
 	uint16_t max_pairs;  /* max_virtqueue_pairs */
 	uint16_t max_table;  /* rss_max_indirection_table_length */
 	uint8_t max_key;     /* rss_max_key_size */
@@ -96,10 +95,25 @@ struct model_net {
 /** Whether a driver that negotiated @features may send this command. */
 bool model_command(uint64_t features, const struct model_net *net, const uint8_t *cmd, size_t len);
 
-/** What the commands that were acknowledged have set. */
+/** How many bytes of result such a command may have: none, or section 5.1.6.5.9 and .10. */
+void model_room(const uint8_t *cmd, size_t *least, size_t *most);
+/** Whether so many bytes are a result that a driver can follow. */
+bool model_result(const uint8_t *cmd, const uint8_t *result, size_t len);
+
+/** What the commands that were acknowledged have set; of tables, the data as it was sent. */
+struct model_data {
+	size_t len;
+	uint8_t bytes[MODEL_COMMAND_MAX];
+};
 struct model_settings {
-	bool mac_set, promisc, allmulti;
+	bool mac_set, mode[6];
 	uint8_t mac[6];
+	uint8_t vlans[512]; /* a bit for each id */
+	uint16_t pairs;
+	uint64_t offloads;
+	uint32_t every[2][2];  /* receive and transmit queues: packets, microseconds */
+	uint32_t queue[16][2]; /* each queue's */
+	struct model_data macs, rss, hash;
 };
 void model_settings_reset(struct model_settings *s, uint64_t features);
 void model_settings_apply(struct model_settings *s, const uint8_t *cmd, size_t len);
@@ -126,12 +140,14 @@ struct model_cvq {
 	struct model_chain chain;
 	uint8_t command[MODEL_COMMAND_MAX + 1]; /* in flight: what the device is to see */
 	size_t len;
+	size_t room; /* for its result */
 };
 
 unsigned model_cvq_kick(struct model_cvq *c);
-/** The device completed something: @good if with our id, one byte and OK or ERR, once, for what is
- * in flight. */
-unsigned model_cvq_answer(struct model_cvq *c, bool good, uint8_t ack);
+/** The device completed something: @good if with our id, OK or ERR and no more of a result than
+ * there is room for, once, for what is in flight. */
+unsigned model_cvq_answer(struct model_cvq *c, bool good, uint8_t ack, const uint8_t *result,
+			  size_t len);
 unsigned model_cvq_timeout(struct model_cvq *c);
 
 /* ---- virtio-mmio, section 4.2.2 (model_mmio.c) ---- */
@@ -161,6 +177,8 @@ enum model_act model_mmio_write(struct model_mmio *m, uint64_t offset, unsigned 
 				uint64_t value, unsigned *queue);
 /** The device changes its config space (section 4.2.2, ConfigGeneration). */
 void model_mmio_set_config(struct model_mmio *m, unsigned offset, const void *bytes, unsigned len);
+/** It interrupts for that (section 4.2.2, InterruptStatus). */
+void model_mmio_interrupt(struct model_mmio *m);
 /** The device has failed (section 2.1.2). */
 void model_mmio_failed(struct model_mmio *m);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model's control commands: every class of virtio 1.3 section 5.1.6.5, whether we track it yet
- * or not, with the feature bits of section 5.1.3. What a switch's byte or an address is, is the
- * device's business; how long a command is and what it counts or indexes, is judged here.
+ * The model's control commands: every class of virtio 1.3 section 5.1.6.5 that we track, with the
+ * feature bits of section 5.1.3. What a switch's byte or an address is, is the device's business;
+ * how long a command is and what it counts or indexes, is judged here.
  */
 #include "model.h"
 
@@ -21,6 +21,8 @@
 #define F_NOTF_COAL 53
 #define F_HASH_REPORT 57
 #define F_RSS 60
+/* GUEST_CSUM, TSO4, TSO6, ECN, UFO, USO4, USO6 */
+#define ALL_OFFLOADS (1u << 1 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1ull << 54 | 1ull << 55)
 
 static bool has(uint64_t features, unsigned bit)
 {
@@ -108,12 +110,9 @@ static bool coalescing(uint64_t f, const struct model_net *net, unsigned code, c
 
 static bool offloads(uint64_t f, const uint8_t *data, size_t len)
 {
-	const uint64_t all =
-	    1u << 1 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1ull << 54 | 1ull << 55;
-
 	/* Section 5.1.6.5.8.1: only those that were negotiated. */
 	return has(f, F_CTRL_GUEST_OFFLOADS) && len == 8 &&
-	       !((le32_of(data) | le32_of(data + 4) << 32) & ~(f & all));
+	       !((le32_of(data) | le32_of(data + 4) << 32) & ~(f & ALL_OFFLOADS));
 }
 
 bool model_command(uint64_t f, const struct model_net *net, const uint8_t *cmd, size_t len)
@@ -127,7 +126,7 @@ bool model_command(uint64_t f, const struct model_net *net, const uint8_t *cmd, 
 	case 0: /* section 5.1.6.5.1 */
 		return len == 1 && code < 6 && has(f, code < 2 ? F_CTRL_RX : F_CTRL_RX_EXTRA);
 	case 1: /* section 5.1.6.5.2; section 5.1.3 gives setting the address a bit of its own */
-		return code == 0   ? net->mac_table && has(f, F_CTRL_RX) && mac_tables(data, len)
+		return code == 0   ? has(f, F_CTRL_RX) && mac_tables(data, len)
 		       : code == 1 ? has(f, F_CTRL_MAC_ADDR) && len == 6
 				   : false;
 	case 2: /* section 5.1.6.5.3; an id has 12 bits on the wire */
@@ -148,25 +147,109 @@ bool model_command(uint64_t f, const struct model_net *net, const uint8_t *cmd, 
 	}
 }
 
-/* Section 5.1.6.5.1: with CTRL_RX a device is promiscuous until it is told otherwise. */
+void model_room(const uint8_t *cmd, size_t *least, size_t *most)
+{
+	bool fixed = (cmd[0] == 6 && cmd[1] == 3) || (cmd[0] == 8 && cmd[1] == 0);
+
+	*least = fixed ? 8 : 0;
+	*most = cmd[0] == 8 && cmd[1] == 1 ? 4095 : *least; /* with the answer's byte, a page */
+}
+
+/* Section 5.1.6.5.10.2: a driver steps from one to the next by the size in its header. */
+bool model_result(const uint8_t *cmd, const uint8_t *result, size_t len)
+{
+	if (cmd[0] != 8 || cmd[1] != 1)
+		return len == (cmd[0] == 8 || (cmd[0] == 6 && cmd[1] == 3) ? 8 : 0);
+	while (len >= 8) {
+		size_t size = le16_of(result + 6);
+		if (size < 8 || size > len)
+			return false;
+		result += size;
+		len -= size;
+	}
+	return len == 0;
+}
+
+/* Section 5.1.6.5.1: with CTRL_RX a device is promiscuous until it is told otherwise. One pair of
+ * queues (section 5.1.6.5.6), and every offload that was negotiated (section 5.1.6.5.8). */
 void model_settings_reset(struct model_settings *s, uint64_t features)
 {
 	memset(s, 0, sizeof(*s));
-	s->promisc = has(features, F_CTRL_RX);
+	s->mode[0] = has(features, F_CTRL_RX);
+	s->pairs = 1;
+	s->offloads = features & ALL_OFFLOADS;
+}
+
+static void keep(struct model_data *d, const uint8_t *data, size_t len)
+{
+	memcpy(d->bytes, data, len);
+	d->len = len;
+}
+
+/* Section 5.1.6.5.9: of all commands that set a queue's, the last holds. */
+static void apply_coalescing(struct model_settings *s, unsigned code, const uint8_t *data)
+{
+	uint32_t packets = (uint32_t)le32_of(data + (code == 2 ? 4 : 0)),
+		 usecs = (uint32_t)le32_of(data + (code == 2 ? 8 : 4));
+
+	if (code == 2) {
+		s->queue[le16_of(data)][0] = packets;
+		s->queue[le16_of(data)][1] = usecs;
+	}
+	if (code > 1)
+		return;
+	unsigned kind = code == 0; /* TX_SET comes first, transmit queues are odd */
+	s->every[kind][0] = packets;
+	s->every[kind][1] = usecs;
+	for (unsigned q = kind; q < 16; q += 2) {
+		s->queue[q][0] = packets;
+		s->queue[q][1] = usecs;
+	}
+}
+
+/* Section 5.1.6.5.5: the last of the two that steer holds; a hash waits for the first. */
+static void apply_steering(struct model_settings *s, unsigned code, const uint8_t *data, size_t len)
+{
+	if (code == 0) {
+		s->rss.len = 0;
+		s->pairs = (uint16_t)le16_of(data);
+	} else if (code == 1) {
+		keep(&s->rss, data, len);
+		s->pairs = (uint16_t)le16_of(data + 10 + 2 * le16_of(data + 4));
+	} else if (code == 2) {
+		keep(&s->hash, data, len);
+	}
 }
 
 void model_settings_apply(struct model_settings *s, const uint8_t *cmd, size_t len)
 {
-	switch (len < 3 ? 0xffff : cmd[0] << 8 | cmd[1]) {
-	case 0x0000:
-		s->promisc = cmd[2];
+	const uint8_t *data = cmd + 2;
+	unsigned code = cmd[1], id;
+
+	switch (len < 3 ? 0xff : cmd[0]) {
+	case 0:
+		s->mode[code] = data[0];
 		break;
-	case 0x0001:
-		s->allmulti = cmd[2];
+	case 1:
+		if (code == 0)
+			keep(&s->macs, data, len - 2);
+		else
+			memcpy(s->mac, data, 6);
+		s->mac_set |= code == 1;
 		break;
-	case 0x0101:
-		s->mac_set = true;
-		memcpy(s->mac, cmd + 2, 6);
+	case 2:
+		id = le16_of(data);
+		s->vlans[id / 8] = (uint8_t)((s->vlans[id / 8] & ~(1u << id % 8)) |
+					     (unsigned)(code == 0) << id % 8);
+		break;
+	case 4:
+		apply_steering(s, code, data, len - 2);
+		break;
+	case 5:
+		s->offloads = le32_of(data) | le32_of(data + 4) << 32;
+		break;
+	case 6:
+		apply_coalescing(s, code, data);
 		break;
 	default:
 		break;

@@ -12,18 +12,23 @@
 #define ERR 1
 
 /* Section 2.7.8.2: the answer is written before the index that tells of it. */
-static unsigned finish(struct model_cvq *c, const struct model_chain *chain, uint8_t ack)
+static unsigned finish_with(struct model_cvq *c, const struct model_chain *chain, uint8_t ack,
+			    const uint8_t *result, size_t len)
 {
 	uint32_t written = 0;
 
-	for (unsigned i = chain->readable; i < chain->readable + chain->writable && !written; i++)
-		if (chain->buffer[i].len > 0) {
-			*model_byte(c->ram, chain->buffer[i].at) = ack;
-			written = 1;
-		}
+	for (unsigned i = chain->readable; i < chain->readable + chain->writable; i++)
+		for (uint32_t n = 0; n < chain->buffer[i].len && written <= len; n++, written++)
+			*model_byte(c->ram, chain->buffer[i].at + n) =
+			    written ? result[written - 1] : ack;
 	model_give_back(c->ram, &c->ring, c->head, written);
 	c->in_flight = false;
 	return model_notify(c->ram, &c->ring) ? MODEL_INTERRUPT : 0;
+}
+
+static unsigned finish(struct model_cvq *c, const struct model_chain *chain, uint8_t ack)
+{
+	return finish_with(c, chain, ack, NULL, 0);
 }
 
 /* The chain's readable bytes, as far as a command can be long, and one more. */
@@ -44,6 +49,11 @@ static unsigned take(struct model_cvq *c)
 	if (c->dead || c->chain.writable_len == 0 ||
 	    !model_command(c->features, &c->net, c->command, len))
 		return finish(c, &c->chain, ERR);
+	size_t least, most, there = (size_t)c->chain.writable_len - 1;
+	model_room(c->command, &least, &most);
+	if (there < least)
+		return finish(c, &c->chain, ERR);
+	c->room = there < most ? there : most;
 	c->len = len;
 	c->in_flight = true;
 	return MODEL_KICK;
@@ -68,17 +78,19 @@ unsigned model_cvq_kick(struct model_cvq *c)
 	return todo;
 }
 
-unsigned model_cvq_answer(struct model_cvq *c, bool good, uint8_t ack)
+unsigned model_cvq_answer(struct model_cvq *c, bool good, uint8_t ack, const uint8_t *result,
+			  size_t len)
 {
 	if (c->dead)
 		return 0;
-	if (!good || !c->in_flight) {
+	if (!good || !c->in_flight || (ack == OK && !model_result(c->command, result, len))) {
 		c->dead = true;
 		return MODEL_DEVICE_BROKE | (c->in_flight ? finish(c, &c->chain, ERR) : 0);
 	}
 	if (ack == OK)
 		model_settings_apply(&c->settings, c->command, c->len);
-	unsigned todo = finish(c, &c->chain, ack);
+	/* With an error a result means nothing. */
+	unsigned todo = finish_with(c, &c->chain, ack, result, ack == OK ? len : 0);
 	return todo | model_cvq_kick(c);
 }
 

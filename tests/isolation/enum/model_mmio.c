@@ -169,3 +169,8 @@ void model_mmio_set_config(struct model_mmio *m, unsigned offset, const void *by
 	}
 	m->generation += changed;
 }
+
+void model_mmio_interrupt(struct model_mmio *m)
+{
+	m->config_changed |= (m->status & DRIVER_OK) != 0;
+}

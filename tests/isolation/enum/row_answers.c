@@ -143,7 +143,8 @@ static void bare(struct world *w)
 	for (unsigned in_flight = 0; in_flight < 2; in_flight++)
 		for (unsigned idx = 0; idx < 0x10000; idx++) {
 			struct svq s;
-			uint8_t ack = 0x77;
+			static uint8_t answer[CTRL_ANSWER_MAX];
+			size_t result = 7;
 			if (idx % 0x4000 == 0)
 				svq_init(&s, &w->arena);
 			s = (struct svq){.arena = &w->arena,
@@ -153,13 +154,61 @@ static void bare(struct world *w)
 			world_complete(w, 0, 1, (uint16_t)(idx - 7), 0);
 			w->arena.writable[ARENA_PAGE] = 1;
 			int want = idx == 7 ? 0 : idx == 8 && in_flight ? 1 : -EPROTO;
-			int got = svq_poll(&s, &ack);
+			answer[0] = 0x77;
+			int got = svq_poll(&s, answer, &result);
 			if (enum_differs(w->run, got == 1, want == 1) || got != want ||
-			    ack != (want == 1 ? 1 : 0x77))
+			    answer[0] != (want == 1 ? 1 : 0x77))
 				enum_violated(w->run,
 					      "used index %u after 7: %d, the model says %d", idx,
 					      got, want);
 		}
+}
+
+/* Statistics of 8 and 24 bytes, or sizes that lead nowhere. */
+static void draw_result(struct world *w, unsigned kind)
+{
+	static const uint16_t sizes[][2] = {{8, 24}, {24, 8},  {0, 0},	    {7, 8},
+					    {8, 0},  {8, 100}, {0xffff, 8}, {4095, 8}};
+
+	memset(w->result, 0x11, 64);
+	memcpy(w->result + 6, &sizes[kind][0], 2);
+	memcpy(w->result + 6 + sizes[kind][0] % 32, &sizes[kind][1], 2);
+}
+
+/* Every length of a result that there can be room for, and more, of those that have one and one
+ * that has none. */
+static void results(struct world *w)
+{
+	static const struct {
+		uint8_t bytes[18];
+		unsigned len;
+	} ask[] = {{{6, 3, 1, 0, 0, 0}, 6}, {{8, 0}, 2}, {{8, 1, 0}, 18}, {{2, 0, 7, 0}, 4}};
+	static const uint32_t rooms[] = {1, 2, 8, 9, 10, 17, 33, 40, 500};
+
+	world_start(w, 4, WORLD_ALL);
+	for (unsigned i = 0; i < 4 * 9 * 8 * 2; i++)
+		for (uint32_t len = 0; len < 48; len++) {
+			uint32_t room = rooms[i / 4 % 9],
+				 claim = len < 44 ? len : (uint32_t)(len - 48);
+			uint8_t ack = (uint8_t)(i / 4 / 9 / 8);
+			world_attempt(w, "command %llu with room for %llu, answer of %llu", i % 4,
+				      room, claim);
+			world_ask(w, ask[i % 4].bytes, ask[i % 4].len, room);
+			(void)world_kick(w);
+			(void)enum_differs(w->run, w->want.in_flight, w->want.in_flight);
+			if (!w->want.in_flight)
+				continue;
+			draw_result(w, i / 4 / 9 % 8);
+			w->result_len = claim ? claim - 1 : 0;
+			bool good = claim >= 1 && claim <= 1 + w->want.room;
+			if (!good)
+				w->result_len = 0;
+			world_complete(w, 0, claim, 1, ack);
+			(void)world_call(w, good, ack);
+			if (w->want.dead)
+				world_start(w, 4, WORLD_ALL);
+		}
+	world_compare_all(w);
 }
 
 void row_answers(struct enum_run *r)
@@ -175,5 +224,6 @@ void row_answers(struct enum_run *r)
 		single_answers(&w, &s);
 	}
 	late(&w);
+	results(&w);
 	bare(&w);
 }

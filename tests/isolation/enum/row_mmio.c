@@ -179,6 +179,10 @@ static void change_config(struct regs *g, uint64_t v)
 	unsigned offset = (unsigned)(v >> 5) % (most - len + 1);
 	mmio_set_config(&g->code, offset, bytes, len);
 	model_mmio_set_config(&g->model, offset, bytes, len);
+	if (len % 2) {
+		mmio_config_interrupt(&g->code);
+		model_mmio_interrupt(&g->model);
+	}
 	if (!regs_same(g))
 		enum_violated(g->run, "a change to the config space is not the model's");
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct command {
-	uint8_t bytes[8];
+	uint8_t bytes[16];
 	unsigned len;
 };
 
@@ -20,6 +20,16 @@ static const struct command good[] = {
     {{0, 1, 1}, 3},
     {{1, 1, 2, 0, 0, 1, 2, 3}, 8},
     {{1, 1, 2, 9, 9, 9, 9, 9}, 8},
+    {{0, 5, 1}, 3},
+    {{1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 10},
+    {{2, 0, 5, 0}, 4},
+    {{2, 1, 5, 0}, 4},
+    {{3, 0}, 2},
+    {{4, 0, 2, 0}, 4},
+    {{5, 0, 2, 0, 0, 0, 0, 0, 0, 0}, 10},
+    {{6, 0, 1, 0, 0, 0, 2, 0, 0, 0}, 10},
+    {{6, 2, 1, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0}, 14},
+    {{6, 3, 1, 0, 0, 0}, 6},
 };
 #define GOOD (sizeof(good) / sizeof(good[0]))
 
@@ -46,14 +56,14 @@ static void offer(struct world *w, const uint8_t *bytes, unsigned len, enum shap
 		world_desc(w, n, WORLD_COMMAND, 0, 1, n + 1);
 		n++;
 	}
-	world_desc(w, n, WORLD_ACK, 1, 2, 0);
+	world_desc(w, n, WORLD_ACK, 16, 2, 0);
 	world_offer(w, 0);
 }
 
 /* Every good command, then every beginning of every good one, in every shape. */
 static void pairs(struct world *w)
 {
-	world_start(w, 32, WORLD_FEATURES);
+	world_start(w, 32, WORLD_ALL);
 	for (unsigned a = 0; a < GOOD; a++)
 		for (unsigned b = 0; b < GOOD; b++)
 			for (unsigned shape = 0; shape < SHAPES; shape++)
@@ -77,12 +87,12 @@ static void after_long(struct world *w)
 {
 	static uint8_t longest[5000];
 
-	world_start(w, 32, WORLD_FEATURES);
+	world_start(w, 32, WORLD_ALL);
 	for (unsigned b = 0; b < GOOD; b++)
 		for (unsigned len = 0; len <= good[b].len; len++)
 			for (unsigned of = 4095; of < 4099; of++) {
 				for (unsigned i = 0; i < sizeof(longest); i++)
-					longest[i] = good[b].bytes[i % 8];
+					longest[i] = good[b].bytes[i % 16];
 				world_attempt(w, "%llu bytes, then %llu of command %llu", of, len,
 					      b);
 				world_put(w, WORLD_COMMAND, longest, sizeof(longest));
@@ -102,14 +112,14 @@ static void after_long(struct world *w)
 static void nothing_behind(struct enum_run *r)
 {
 	uint8_t *end = world_guarded(16) + 16;
-	const struct model_net net = {0};
+	const struct ctrl_rules rules = world_rules(WORLD_ALL);
 
 	for (unsigned b = 0; b < GOOD; b++)
 		for (unsigned len = 0; len <= good[b].len; len++) {
 			memcpy(end - len, good[b].bytes, len);
-			bool got = ctrl_validate(WORLD_FEATURES, end - len, len) == 0;
+			bool got = ctrl_validate(&rules, end - len, len) == 0;
 			if (enum_differs(r, got,
-					 model_command(WORLD_FEATURES, &net, end - len, len)))
+					 model_command(WORLD_ALL, &world_able, end - len, len)))
 				enum_violated(r, "%u bytes of command %u: %s", len, b,
 					      enum_verdict(got));
 		}

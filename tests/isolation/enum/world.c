@@ -15,6 +15,18 @@ static_assert((unsigned)MODEL_KICK == CVQ_KICK && (unsigned)MODEL_INTERRUPT == C
 		  (unsigned)MODEL_DEVICE_BROKE == CVQ_DEVICE_BROKE,
 	      "the model's words are the interface's");
 
+const struct model_net world_able = {
+    .max_pairs = 8, .max_table = 128, .max_key = 40, .hash_types = 0x1ff};
+
+struct ctrl_rules world_rules(uint64_t features)
+{
+	return (struct ctrl_rules){.features = features,
+				   .max_pairs = world_able.max_pairs,
+				   .max_table = world_able.max_table,
+				   .max_key = world_able.max_key,
+				   .hash_types = world_able.hash_types};
+}
+
 static const uint64_t part_at[3] = {0, WORLD_MIDDLE_AT, WORLD_TOP_AT};
 static const uint32_t part_size[3] = {WORLD_LOW, WORLD_MIDDLE, WORLD_TOP};
 
@@ -58,8 +70,10 @@ void world_start(struct world *w, uint16_t num, uint64_t features)
 		memset(w->ram[i], 0, part_size[i]);
 		memset(w->copy[i], 0, part_size[i]);
 	}
+	const struct ctrl_rules rules = world_rules(features);
 	w->offered = 0;
-	if (cvq_start(&w->cvq, &w->mem, &w->arena, features, num, gpa(WORLD_DESC), gpa(WORLD_AVAIL),
+	w->result_len = 0;
+	if (cvq_start(&w->cvq, &w->mem, &w->arena, &rules, num, gpa(WORLD_DESC), gpa(WORLD_AVAIL),
 		      gpa(WORLD_USED)))
 		enum_violated(w->run, "a good ring of %u entries is refused", num);
 	w->cvq.breaks = w->run->how->breaks;
@@ -71,6 +85,7 @@ void world_start(struct world *w, uint16_t num, uint64_t features)
 		     .used = WORLD_USED,
 		     .indirect = features & WORLD_INDIRECT},
 	    .features = features,
+	    .net = world_able,
 	};
 	model_settings_reset(&w->want.settings, features);
 	w->device_ring = (struct model_ring){.num = SVQ_NUM,
@@ -127,12 +142,17 @@ void world_offer(struct world *w, unsigned head)
 	world_put16(w, WORLD_AVAIL + 2, ++w->offered);
 }
 
-void world_command(struct world *w, const void *cmd, size_t len)
+void world_ask(struct world *w, const void *cmd, size_t len, uint32_t room)
 {
 	world_put(w, WORLD_COMMAND, cmd, len);
 	world_desc(w, 0, WORLD_COMMAND, (uint32_t)len, 1, 1);
-	world_desc(w, 1, WORLD_ACK, 1, 2, 0);
+	world_desc(w, 1, WORLD_ACK, room, 2, 0);
 	world_offer(w, 0);
+}
+
+void world_command(struct world *w, const void *cmd, size_t len)
+{
+	world_ask(w, cmd, len, 1);
 }
 
 void world_complete(struct world *w, uint32_t id, uint32_t len, uint16_t step, uint8_t ack)
@@ -144,13 +164,16 @@ void world_complete(struct world *w, uint32_t id, uint32_t len, uint16_t step, u
 	uint8_t *idx = model_byte(&w->device_ram, ring.used + 2);
 	idx[0] = (uint8_t)ring.given;
 	idx[1] = (uint8_t)(ring.given >> 8);
-	if (w->device_chain.writable)
-		*model_byte(&w->device_ram, w->device_chain.buffer[w->device_chain.readable].at) =
-		    ack;
+	if (!w->device_chain.writable)
+		return;
+	const struct model_buffer *in = &w->device_chain.buffer[w->device_chain.readable];
+	*model_byte(&w->device_ram, in->at) = ack;
+	for (uint32_t n = 0; n < w->result_len && n + 1 < in->len; n++)
+		*model_byte(&w->device_ram, in->at + 1 + n) = w->result[n];
 }
 
-/* The device takes a command: one chain, readable bytes in what it may read, one byte for its
- * answer. */
+/* The device takes a command: one chain, readable bytes in what it may read, room for
+ * its answer. */
 static const char *device_takes(struct world *w)
 {
 	struct model_chain *c = &w->device_chain;
@@ -160,7 +183,7 @@ static const char *device_takes(struct world *w)
 		return "the device is given no good chain";
 	w->device_ring.taken++;
 	w->kicks++;
-	if (c->readable != 1 || c->writable != 1 || in->len != 1 ||
+	if (c->readable != 1 || c->writable != 1 || in->len != 1 + w->want.room ||
 	    out->at + out->len > WORLD_ARENA + ARENA_READABLE ||
 	    in->at < WORLD_ARENA + ARENA_READABLE)
 		return "the device is given buffers of another shape";
@@ -184,15 +207,75 @@ static const char *device_sees(struct world *w, unsigned todo)
 	return NULL;
 }
 
+static uint32_t little(const uint8_t *b, unsigned bytes)
+{
+	uint32_t v = 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		v |= (uint32_t)b[i] << 8 * i;
+	return v;
+}
+
+static bool same_macs(const struct ctrl_state *c, const struct model_data *m)
+{
+	if (m->len == 0)
+		return c->unicast == 0 && c->multicast == 0;
+	size_t first = 6 * (size_t)c->unicast, second = 6 * (size_t)c->multicast;
+	return m->len == 8 + first + second && little(m->bytes, 4) == c->unicast &&
+	       !memcmp(m->bytes + 4, c->macs, first) &&
+	       little(m->bytes + 4 + first, 4) == c->multicast &&
+	       !memcmp(m->bytes + 8 + first, (const uint8_t *)c->macs + first, second);
+}
+
+static bool same_key(const struct ctrl_hash *c, const struct model_data *m, size_t at)
+{
+	if (m->len == 0)
+		return c->types == 0 && c->key_len == 0;
+	return little(m->bytes, 4) == c->types && m->bytes[at] == c->key_len &&
+	       m->len == at + 1 + c->key_len && !memcmp(m->bytes + at + 1, c->key, c->key_len);
+}
+
+static bool same_steering(const struct ctrl_state *c, const struct model_settings *m)
+{
+	const uint8_t *rss = m->rss.bytes;
+
+	if (c->pairs != m->pairs || !same_key(&c->hash, &m->hash, 12) || c->rss != (m->rss.len > 0))
+		return false;
+	if (!c->rss)
+		return c->entries == 0;
+	if (c->entries != little(rss + 4, 2) + 1 || c->unclassified != little(rss + 6, 2) ||
+	    !same_key(&c->rss_hash, &m->rss, 10 + 2 * (size_t)c->entries))
+		return false;
+	for (unsigned i = 0; i < c->entries; i++)
+		if (c->table[i] != little(rss + 8 + 2 * i, 2))
+			return false;
+	return true;
+}
+
+static bool same_coalescing(const struct ctrl_state *c, const struct model_settings *m)
+{
+	const struct ctrl_coal *every[2] = {&c->coal_rx, &c->coal_tx};
+
+	for (unsigned i = 0; i < 2; i++)
+		if (every[i]->packets != m->every[i][0] || every[i]->usecs != m->every[i][1])
+			return false;
+	for (unsigned q = 0; q < 2 * CTRL_PAIRS_MAX; q++)
+		if (c->coal[q].packets != m->queue[q][0] || c->coal[q].usecs != m->queue[q][1])
+			return false;
+	return true;
+}
+
 static bool same_state(const struct world *w)
 {
-	const struct cvq *c = &w->cvq;
-	const struct model_cvq *m = &w->want;
+	const struct ctrl_state *c = &w->cvq.state;
+	const struct model_settings *m = &w->want.settings;
 
-	return c->in_flight == m->in_flight && c->dead == m->dead &&
-	       c->state.mac_set == m->settings.mac_set && c->state.promisc == m->settings.promisc &&
-	       c->state.allmulti == m->settings.allmulti &&
-	       (!c->state.mac_set || !memcmp(c->state.mac, m->settings.mac, 6));
+	/* x86 and arm64 are little-endian, so the map of VLANs is the same bytes. */
+	return w->cvq.in_flight == w->want.in_flight && w->cvq.dead == w->want.dead &&
+	       c->mac_set == m->mac_set && !memcmp(c->mac, m->mac, 6) &&
+	       !memcmp(c->rx, m->mode, sizeof(c->rx)) &&
+	       !memcmp(c->vlan, m->vlans, sizeof(c->vlan)) && c->offloads == m->offloads &&
+	       same_macs(c, &m->macs) && same_steering(c, m) && same_coalescing(c, m);
 }
 
 static unsigned compare(struct world *w, unsigned got, unsigned want)
@@ -211,7 +294,7 @@ static unsigned compare(struct world *w, unsigned got, unsigned want)
 		world_violated(w, wrong);
 	if (memcmp(w->ram[0] + WORLD_USED, w->copy[0] + WORLD_USED, 6 + 8 * w->want.ring.num))
 		world_violated(w, "the used ring is not the model's");
-	if (w->ram[0][WORLD_ACK] != w->copy[0][WORLD_ACK])
+	if (memcmp(w->ram[0] + WORLD_ACK, w->copy[0] + WORLD_ACK, 16))
 		world_violated(w, "the answer is not the model's");
 	if (!same_state(w))
 		world_violated(w, "the state is not the model's");
@@ -231,7 +314,7 @@ unsigned world_call(struct world *w, bool good, uint8_t ack)
 
 	if (good)
 		w->device_ring.given++;
-	return compare(w, got, model_cvq_answer(&w->want, good, ack));
+	return compare(w, got, model_cvq_answer(&w->want, good, ack, w->result, w->result_len));
 }
 
 unsigned world_timeout(struct world *w)
@@ -246,8 +329,12 @@ bool world_serve(struct world *w)
 	bool reached = world_kick(w) & MODEL_KICK;
 
 	if (reached) {
-		world_complete(w, w->device_head, 1, 1, 0);
+		size_t least, most;
+		model_room(w->last, &least, &most);
+		w->result_len = least;
+		world_complete(w, w->device_head, 1 + (uint32_t)least, 1, 0);
 		(void)world_call(w, true, 0);
+		w->result_len = 0;
 	}
 	return reached;
 }

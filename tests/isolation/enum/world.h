@@ -35,6 +35,15 @@
 /* And this one, which makes indirect tables legal. */
 #define WORLD_INDIRECT (1ull << 28)
 
+/* All that a guest of a device can have negotiated that can do everything, and that device. */
+#define WORLD_ALL                                                                                  \
+	(WORLD_FEATURES | 1ull << 1 | 1ull << 2 | 1ull << 19 | 1ull << 20 | 1ull << 21 |           \
+	 1ull << 22 | 1ull << 50 | 1ull << 52 | 1ull << 53 | 1ull << 57 | 1ull << 60)
+extern const struct model_net world_able;
+
+/** The rules of that device with these features. */
+struct ctrl_rules world_rules(uint64_t features);
+
 struct world {
 	struct enum_run *run;
 	uint8_t *ram[3], *copy[3]; /* the parts, and the model's */
@@ -52,7 +61,9 @@ struct world {
 	uint32_t device_head;
 	uint8_t last[MODEL_COMMAND_MAX]; /* its bytes */
 	size_t last_len;
-	uint64_t kicks; /* commands it was given over all */
+	uint64_t kicks;			   /* commands it was given over all */
+	uint8_t result[MODEL_COMMAND_MAX]; /* what it answers with behind the ack, ... */
+	size_t result_len;		   /* ... so many bytes of it */
 
 	uint16_t offered; /* the driver's available index */
 	const char *what; /* the attempt, for a violation: a format of up to three numbers */
@@ -93,6 +104,9 @@ void world_offer(struct world *w, unsigned head);
 /** A command at WORLD_COMMAND, its answer at WORLD_ACK, as descriptors 0 and 1, offered. */
 void world_command(struct world *w, const void *cmd, size_t len);
 
+/** The same with room for an answer of so many bytes. */
+void world_ask(struct world *w, const void *cmd, size_t len, uint32_t room);
+
 /** The device: write a used entry, the index @step beyond what it gave back so far, and an answer.
  */
 void world_complete(struct world *w, uint32_t id, uint32_t len, uint16_t step, uint8_t ack);
@@ -101,7 +115,8 @@ void world_complete(struct world *w, uint32_t id, uint32_t len, uint16_t step, u
 unsigned world_kick(struct world *w);
 unsigned world_call(struct world *w, bool good, uint8_t ack);
 unsigned world_timeout(struct world *w);
-/** A whole command: kick and, if it reached the device, its answer OK; true if it did. */
+/** A whole command: kick and, if it reached the device, its answer OK with the least result there
+ * can be; true if it did. */
 bool world_serve(struct world *w);
 
 /** All of guest RAM, which steps compare only in part, and our own memory behind the CVQ's. */

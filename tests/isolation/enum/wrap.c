@@ -15,8 +15,8 @@ int __real_gmem_read(const struct gmem *m, gpa_t at, void *dst, size_t len);
 int __wrap_gmem_read(const struct gmem *m, gpa_t at, void *dst, size_t len);
 int __real_gmem_load16(const struct gmem *m, gpa_t at, uint16_t *v);
 int __wrap_gmem_load16(const struct gmem *m, gpa_t at, uint16_t *v);
-int __real_ctrl_validate(uint64_t features, const uint8_t *cmd, size_t len);
-int __wrap_ctrl_validate(uint64_t features, const uint8_t *cmd, size_t len);
+int __real_ctrl_validate(const struct ctrl_rules *r, const uint8_t *cmd, size_t len);
+int __wrap_ctrl_validate(const struct ctrl_rules *r, const uint8_t *cmd, size_t len);
 
 int __wrap_gmem_read(const struct gmem *m, gpa_t at, void *dst, size_t len)
 {
@@ -36,9 +36,9 @@ int __wrap_gmem_load16(const struct gmem *m, gpa_t at, uint16_t *v)
 	return ret;
 }
 
-int __wrap_ctrl_validate(uint64_t features, const uint8_t *cmd, size_t len)
+int __wrap_ctrl_validate(const struct ctrl_rules *r, const uint8_t *cmd, size_t len)
 {
-	int ret = __real_ctrl_validate(features, cmd, len);
+	int ret = __real_ctrl_validate(r, cmd, len);
 
 	if (wrap_hook.after_read) {
 		wrap_judged.len = len < sizeof(wrap_judged.cmd) ? len : sizeof(wrap_judged.cmd);
