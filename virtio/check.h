@@ -137,7 +137,27 @@
 	X(LOAD_LOW, "load-low", "a segment over what the VMM keeps in low memory")                 \
 	X(LOAD_ORDER, "load-order", "a segment over another, or out of order")                     \
 	X(LOAD_RAM, "load-ram", "a segment outside guest RAM")                                     \
-	X(LOAD_ENTRY, "load-entry", "an entry that lies in no segment")
+	X(LOAD_ENTRY, "load-entry", "an entry that lies in no segment")                            \
+	X(NOTE_SEGMENT, "note-segment", "notes that leave the file")                               \
+	X(NOTE_SIZE, "note-size", "a note that leaves its segment")                                \
+	X(NOTE_ENTRY, "note-entry", "a PVH entry that lies in no segment")                         \
+	X(BZ_HEADER, "bz-header", "a bzImage too short for its header")                            \
+	X(BZ_BOOT_FLAG, "bz-boot-flag", "a bzImage without its boot flag")                         \
+	X(BZ_MAGIC, "bz-magic", "a setup header without its magic")                                \
+	X(BZ_VERSION, "bz-version", "a boot protocol without a 64-bit entry")                      \
+	X(BZ_END_LOW, "bz-end-low", "a setup header shorter than its version's")                   \
+	X(BZ_END_HIGH, "bz-end-high", "a setup header longer than its place")                      \
+	X(BZ_HIGH, "bz-high", "a kernel that is to be loaded low")                                 \
+	X(BZ_ENTRY_64, "bz-entry-64", "a kernel that has no 64-bit entry")                         \
+	X(BZ_SETUP, "bz-setup", "setup code past the end of the file")                             \
+	X(BZ_CODE, "bz-code", "a kernel cut short")                                                \
+	X(BZ_ENTRY, "bz-entry", "a kernel too short for its entry")                                \
+	X(BZ_INIT, "bz-init", "a kernel larger than the memory it asks for")                       \
+	X(BZ_ALIGN, "bz-align", "an alignment that is no power of two")                            \
+	X(BZ_LOW, "bz-low", "a kernel over what the VMM keeps in low memory")                      \
+	X(BZ_RAM, "bz-ram", "a kernel that does not fit into guest RAM")                           \
+	X(INITRD_FIT, "initrd-fit", "an initrd that does not fit above the kernel")                \
+	X(CMDLINE_FIT, "cmdline-fit", "a command line that is too long")
 
 enum check_id {
 #define CHECK_ID(id, name, refuses) CHECK_##id,

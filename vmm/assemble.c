@@ -19,6 +19,7 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define CVQ_DEADLINE_MS 1000  /* until a command is answered VIRTIO_NET_ERR */
 #define WISH_DEADLINE_MS 2000 /* until a start or a reset that is not done is NEEDS_RESET */
@@ -119,6 +120,33 @@ static int add_memory(struct machine *m, struct err *e)
 	return add_ram(m, 0, m->ram.size, e);
 }
 
+static void serial_interrupt(void *ctx)
+{
+	struct machine *m = ctx;
+
+	(void)eventfd_write(m->serial_fd, 1);
+}
+
+static void serial_wake(void *ctx)
+{
+	struct machine *m = ctx;
+
+	tty_wake(m->tty);
+}
+
+static int wire_linux(struct machine *m, struct err *e)
+{
+	const struct serial_config sc = {serial_interrupt, serial_wake, machine_on_console, m};
+
+	m->tty = tty_new();
+	if (!m->tty)
+		return err_set(e, ERR_INTERNAL, errno, "tty_new", "console",
+			       "raise the limit on open files (ulimit -n)");
+	serial_init(&m->serial, &sc);
+	m->power = (struct power){machine_on_power, m};
+	return arch_wire_linux(&m->vm, &m->ports, &m->serial, m->serial_fd, &m->power, e);
+}
+
 static int wire(struct machine *m, struct err *e)
 {
 	const struct bus_device net = {gpa(MACHINE_MMIO_BASE), MMIO_SIZE, net_access, &m->net};
@@ -130,8 +158,10 @@ static int wire(struct machine *m, struct err *e)
 		ret = net_wire(&m->net, &m->vm, gpa(MACHINE_MMIO_BASE), MACHINE_VIRTIO_GSI, e);
 	if (ret)
 		return ret;
-	report_init(&m->report, &m->ram.mem, machine_on_record, m);
 	ret = bus_add(&m->bus, &net);
+	if (!ret && boot_is_linux(m->cfg.image))
+		return wire_linux(m, e);
+	report_init(&m->report, &m->ram.mem, machine_on_record, m);
 	if (!ret)
 		ret = bus_add(&m->bus, &report);
 	return ret ? err_set(e, ERR_INTERNAL, -ret, "bus_add", "MMIO",
@@ -166,8 +196,11 @@ static int write_fdt(struct machine *m, struct err *e)
 	    .canary_magic = m->cfg.canary_magic,
 	    .scan_stride = m->cfg.scan_stride,
 	    .ctrl_classes = ctrl_classes(m),
+	    .for_linux = boot_is_linux(m->cfg.image),
 	};
 	uint8_t blob[ARCH_FDT_MAX];
+	if (fc.for_linux && !m->cfg.by_fdt)
+		return 0;
 	int ret = fdt_build(&fc, blob, sizeof(blob), e);
 
 	if (ret)
@@ -178,15 +211,35 @@ static int write_fdt(struct machine *m, struct err *e)
 		   : 0;
 }
 
+static int load_tiny(struct machine *m, struct err *e)
+{
+	const struct boot_image *b = m->cfg.image;
+	int ret = arch_boot_memory(&m->vm, &m->ram.mem, e);
+
+	m->start = (struct arch_start){.mode = ARCH_START_TINY, .info = gpa(ARCH_FDT_GPA)};
+	if (ret)
+		return ret;
+	return load_elf(b->name, b->elf, b->len, ARCH_ELF_MACHINE, &m->ram.mem, &m->start.entry, e);
+}
+
 static int load(struct machine *m, struct err *e)
 {
 	const struct machine_config *cfg = &m->cfg;
-	int ret = arch_boot_memory(&m->vm, &m->ram.mem, e);
+	const struct arch_linux al = {
+	    .image = cfg->image,
+	    .ram_size = m->ram.size,
+	    .cpus = cfg->cpus,
+	    .by_acpi = cfg->by_acpi,
+	    .by_cmdline = cfg->by_cmdline,
+	    .by_fdt = cfg->by_fdt,
+	    .mmio = gpa(MACHINE_MMIO_BASE),
+	    .mmio_size = MMIO_SIZE,
+	    .gsi = MACHINE_VIRTIO_GSI,
+	};
 
-	if (ret)
-		return ret;
-	return load_elf(cfg->image_name, cfg->image, cfg->image_len, ARCH_ELF_MACHINE, &m->ram.mem,
-			&m->entry, e);
+	if (!boot_is_linux(cfg->image))
+		return load_tiny(m, e);
+	return arch_boot_linux(&m->vm, &m->ram.mem, &al, &m->start, e);
 }
 
 static int make_vcpus(struct machine *m, struct err *e)
@@ -194,9 +247,9 @@ static int make_vcpus(struct machine *m, struct err *e)
 	struct vcpus_config vc = {
 	    .vm = &m->vm,
 	    .bus = &m->bus,
+	    .ports = &m->ports,
 	    .count = m->cfg.cpus,
-	    .entry = m->entry,
-	    .fdt = gpa(ARCH_FDT_GPA),
+	    .start = m->start,
 	    .ended = machine_on_vcpu_ended,
 	    .ctx = m,
 	};

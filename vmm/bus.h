@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The MMIO bus: which device answers at which guest physical address.
+ * A bus: which device answers at which guest physical address, or, on x86's second bus, at which
+ * port.
  * It must never fail an access: where nothing answers, reads give all ones and writes go nowhere.
  */
 #ifndef VMM_BUS_H
@@ -11,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BUS_DEVICES 4
+#define BUS_DEVICES 6
 
 /** One access of a vCPU. UNTRUSTED: guest */
 struct bus_access {

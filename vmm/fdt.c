@@ -117,6 +117,40 @@ static void attack(struct writer *w, const struct fdt_config *cfg)
 	end(w);
 }
 
+/*
+ * What arch/x86/kernel/devicetree.c of Linux knows interrupt controllers by; the I/O APIC's
+ * interrupts are a pin and a way to be triggered.
+ */
+#define LINUX_LAPIC 0xfee00000u
+#define LINUX_IOAPIC 0xfec00000u
+#define LINUX_IOAPIC_PHANDLE 1
+#define LINUX_EDGE_RISING 3
+
+static void linux_devices(struct writer *w, const struct fdt_config *cfg)
+{
+	fdt32_t interrupts[] = {cpu_to_fdt32(cfg->gsi), cpu_to_fdt32(LINUX_EDGE_RISING)};
+
+	begin_at(w, "interrupt-controller", LINUX_LAPIC);
+	string(w, "compatible", "intel,ce4100-lapic");
+	pair(w, "reg", LINUX_LAPIC, PAGE);
+	keep(w, fdt_property(w->fdt, "intel,virtual-wire-mode", NULL, 0));
+	end(w);
+	begin_at(w, "interrupt-controller", LINUX_IOAPIC);
+	string(w, "compatible", "intel,ce4100-ioapic");
+	pair(w, "reg", LINUX_IOAPIC, PAGE);
+	keep(w, fdt_property(w->fdt, "interrupt-controller", NULL, 0));
+	u32(w, "#interrupt-cells", 2);
+	u32(w, "phandle", LINUX_IOAPIC_PHANDLE);
+	end(w);
+	begin_at(w, "virtio_mmio", cfg->mmio.v);
+	string(w, "compatible", "virtio,mmio");
+	pair(w, "reg", cfg->mmio.v, PAGE);
+	u32(w, "interrupt-parent", LINUX_IOAPIC_PHANDLE);
+	keep(w, fdt_property(w->fdt, "interrupts", interrupts, sizeof(interrupts)));
+	keep(w, fdt_property(w->fdt, "dma-coherent", NULL, 0));
+	end(w);
+}
+
 static void tree(struct writer *w, const struct fdt_config *cfg)
 {
 	keep(w, fdt_finish_reservemap(w->fdt));
@@ -130,8 +164,12 @@ static void tree(struct writer *w, const struct fdt_config *cfg)
 	end(w);
 	memory(w, cfg->ram_size);
 	cpus(w, cfg->cpus);
-	devices(w, cfg);
-	attack(w, cfg);
+	if (cfg->for_linux) {
+		linux_devices(w, cfg);
+	} else {
+		devices(w, cfg);
+		attack(w, cfg);
+	}
 	end(w);
 	keep(w, fdt_finish(w->fdt));
 }

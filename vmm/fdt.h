@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The flattened device tree that tells the guest what machine it is in, and the attacker what to
- * aim at. It must never hold a secret: no canary key, no host address.
+ * aim at; to Linux it tells the former only. It must never hold a secret: no canary key, no host
+ * address.
  */
 #ifndef VMM_FDT_H
 #define VMM_FDT_H
@@ -9,6 +10,7 @@
 #include "../vdpa/err.h"
 #include "../virtio/addr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +26,7 @@ struct fdt_config {
 	uint64_t canary_magic; /* as it is; the tree gets it inverted */
 	uint64_t scan_stride;
 	uint32_t ctrl_classes;
+	bool for_linux; /* what follows the first five is not looked at */
 };
 
 /** Write the tree of @cfg to @buf; all of @len bytes are its to use. */

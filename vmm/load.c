@@ -35,23 +35,45 @@ static int read_all(int fd, uint8_t *buf, size_t size, size_t *len)
 	return 0;
 }
 
-static void *read_regular(int fd, const char *path, size_t *len, struct err *e)
+static int check_regular(int fd, const char *path, uint64_t *len, struct err *e)
 {
 	struct stat st;
 
-	if (fstat(fd, &st)) {
-		err_set(e, ERR_INTERNAL, errno, "fstat", path, "try another file");
-		return NULL;
-	}
+	if (fstat(fd, &st))
+		return err_set(e, ERR_INTERNAL, errno, "fstat", path, "try another file");
 	if (CHECK(LOAD_REGULAR, !S_ISREG(st.st_mode)) ||
-	    CHECK(LOAD_SIZE, st.st_size > LOAD_FILE_MAX)) {
-		err_set(e, ERR_USAGE, 0, "load", path,
-			"the guest must be a regular file of at most %u MiB", LOAD_FILE_MAX >> 20);
+	    CHECK(LOAD_SIZE, st.st_size > LOAD_FILE_MAX))
+		return err_set(e, ERR_USAGE, 0, "load", path,
+			       "the guest must be a regular file of at most %u MiB",
+			       LOAD_FILE_MAX >> 20);
+	*len = (uint64_t)st.st_size;
+	return 0;
+}
+
+int load_open(const char *path, uint64_t *len, struct err *e)
+{
+	/* O_NONBLOCK: a FIFO would make open() wait for a writer; a regular file does not care. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return err_set(e, ERR_USAGE, errno, "open", path,
+			       "a guest's file, see --kernel and --initrd");
+	int ret = check_regular(fd, path, len, e);
+	if (ret)
+		close(fd);
+	return ret ? ret : fd;
+}
+
+void *load_file(const char *path, size_t *len, struct err *e)
+{
+	uint64_t size = 0;
+	int fd = load_open(path, &size, e);
+
+	if (fd < 0)
 		return NULL;
-	}
-	size_t size = (size_t)st.st_size;
 	uint8_t *buf = malloc(size ? size : 1);
 	int ret = buf ? read_all(fd, buf, size, len) : -ENOMEM;
+	close(fd);
 	if (ret) {
 		err_set(e, ERR_INTERNAL, -ret, "read", path, "the file could not be read whole");
 		free(buf);
@@ -60,18 +82,28 @@ static void *read_regular(int fd, const char *path, size_t *len, struct err *e)
 	return buf;
 }
 
-void *load_file(const char *path, size_t *len, struct err *e)
+int load_stream(const char *name, int fd, uint64_t offset, uint64_t len, const struct gmem *mem,
+		gpa_t at, struct err *e)
 {
-	/* O_NONBLOCK: a FIFO would make open() wait for a writer; a regular file does not care. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint8_t piece[16384];
 
-	if (fd < 0) {
-		err_set(e, ERR_USAGE, errno, "open", path, "the guest's ELF file, see --kernel");
-		return NULL;
+	while (len) {
+		size_t want = len < sizeof(piece) ? (size_t)len : sizeof(piece);
+		ssize_t n = pread(fd, piece, want, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_set(e, ERR_USAGE, n ? errno : 0, "read", name,
+				       "the file ended early, at %llu", (unsigned long long)offset);
+		if (gmem_write(mem, at, piece, (size_t)n))
+			return err_set(e, ERR_USAGE, 0, "load", name,
+				       "does not fit into guest RAM at 0x%llx",
+				       (unsigned long long)at.v);
+		offset += (uint64_t)n;
+		len -= (uint64_t)n;
+		at.v += (uint64_t)n;
 	}
-	void *buf = read_regular(fd, path, len, e);
-	close(fd);
-	return buf;
+	return 0;
 }
 
 struct image {
@@ -172,6 +204,14 @@ static int load_segment(struct image *im, const Elf64_Phdr *p)
 int load_elf(const char *name, const void *file, size_t len, uint16_t machine,
 	     const struct gmem *mem, gpa_t *entry, struct err *e)
 {
+	uint64_t end;
+
+	return load_elf_end(name, file, len, machine, mem, entry, &end, e);
+}
+
+int load_elf_end(const char *name, const void *file, size_t len, uint16_t machine,
+		 const struct gmem *mem, gpa_t *entry, uint64_t *end, struct err *e)
+{
 	struct image im = {.name = name, .file = file, .len = len, .mem = mem, .e = e};
 	Elf64_Ehdr h;
 
@@ -190,5 +230,67 @@ int load_elf(const char *name, const void *file, size_t len, uint16_t machine,
 	if (CHECK(LOAD_ENTRY, !im.entry_found))
 		return bad(&im, "e_entry", im.entry, "the entry lies in no loaded segment");
 	*entry = gpa(im.entry);
+	*end = im.next;
 	return 0;
+}
+
+#define NOTE_XEN "Xen"
+#define NOTE_PHYS32_ENTRY 18 /* XEN_ELFNOTE_PHYS32_ENTRY: 4 or 8 bytes of physical address */
+
+static uint64_t padded(uint32_t len)
+{
+	return ((uint64_t)len + 3) & ~3ull;
+}
+
+/* The notes of one segment, each with its sizes before it. 1: found, 0: not, or an error. */
+static int search_notes(const struct image *im, const Elf64_Phdr *p, uint32_t *entry)
+{
+	Elf64_Nhdr n;
+
+	if (CHECK(NOTE_SEGMENT, p->p_offset > im->len || p->p_filesz > im->len - p->p_offset))
+		return bad(im, "p_offset", p->p_offset, "the notes lie past the end of the file");
+	const uint8_t *at = im->file + p->p_offset;
+	for (uint64_t left = p->p_filesz; left >= sizeof(n);) {
+		memcpy(&n, at, sizeof(n));
+		uint64_t name = padded(n.n_namesz), all = sizeof(n) + name + padded(n.n_descsz);
+		if (CHECK(NOTE_SIZE, all > left))
+			return bad(im, "n_descsz", n.n_descsz, "the note leaves its segment");
+		if (n.n_type == NOTE_PHYS32_ENTRY && n.n_namesz == sizeof(NOTE_XEN) &&
+		    n.n_descsz >= sizeof(*entry) &&
+		    !memcmp(at + sizeof(n), NOTE_XEN, sizeof(NOTE_XEN))) {
+			memcpy(entry, at + sizeof(n) + name, sizeof(*entry));
+			return 1;
+		}
+		at += all;
+		left -= all;
+	}
+	return 0;
+}
+
+int load_pvh_entry(const char *name, const void *file, size_t len, uint16_t machine,
+		   uint32_t *entry, struct err *e)
+{
+	struct image im = {.name = name, .file = file, .len = len, .e = e};
+	Elf64_Ehdr h;
+	Elf64_Phdr p;
+	int ret = 0;
+
+	if (CHECK(LOAD_HEADER, len < sizeof(h)))
+		return bad(&im, "file size", len, "too short for an ELF header");
+	memcpy(&h, file, sizeof(h));
+	if (check_header(&im, &h, machine))
+		return -EINVAL;
+	for (unsigned i = 0; !ret && i < h.e_phnum; i++) {
+		memcpy(&p, im.file + h.e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type == PT_NOTE)
+			ret = search_notes(&im, &p, entry);
+	}
+	for (unsigned i = 0; ret > 0 && i < h.e_phnum; i++) {
+		memcpy(&p, im.file + h.e_phoff + i * sizeof(p), sizeof(p));
+		if (p.p_type == PT_LOAD && *entry >= p.p_paddr && *entry - p.p_paddr < p.p_memsz)
+			return ret;
+	}
+	if (CHECK(NOTE_ENTRY, ret > 0))
+		return bad(&im, "PHYS32_ENTRY", *entry, "the PVH entry lies in no loaded segment");
+	return ret;
 }

@@ -8,6 +8,7 @@
 
 #include "../vdpa/device.h"
 #include "../vdpa/err.h"
+#include "boot_image.h"
 #include "report.h"
 
 #include <stdbool.h>
@@ -19,9 +20,11 @@
 
 struct machine_config {
 	const char *vdpa; /* /dev/vhost-vdpa-N */
-	const char *image_name;
-	const void *image; /* an ELF, see load.h */
-	size_t image_len;
+	const struct boot_image *image;
+	/* Of a Linux guest only: where its virtio-mmio device is announced, and its console. */
+	bool by_acpi, by_cmdline, by_fdt;
+	int console_in, console_out; /* in: -1 for none */
+	bool console_raw;	     /* in is a terminal in raw mode, see tty.h */
 	unsigned cpus;
 	uint64_t ram_size; /* multiple of 4 KiB */
 	enum placement placement;
@@ -43,9 +46,19 @@ struct machine_config {
 	void *ctx;
 };
 
+enum machine_how {
+	MACHINE_FAILED = 0, /* @e tells why */
+	MACHINE_DONE,	    /* the guest sent its last record: @report */
+	MACHINE_OFF,	    /* a Linux guest switched off, by the door that @by names */
+	MACHINE_RESET,	    /* it asked for a reset */
+	MACHINE_PANICKED,   /* it panicked, and has asked for a reset or was given time to */
+	MACHINE_QUIT,	    /* whoever sits at its console has ended it */
+};
+
 /** How a machine ended. */
 struct machine_end {
-	bool done;		   /* the guest sent its last record: @report; else @e tells why */
+	enum machine_how how;
+	const char *by;		   /* static */
 	struct report_done report; /* UNTRUSTED: guest */
 	struct err e;
 };

@@ -10,12 +10,12 @@
 #include "../vdpa/clock.h"
 #include "../vdpa/statefile.h"
 #include "../virtio/check.h"
+#include "boot_image.h"
 #include "console.h"
-#include "guest_image.h"
-#include "load.h"
 #include "machine.h"
 #include "monitor.h"
 #include "run_opts.h"
+#include "tty.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,6 +38,8 @@
 enum {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
+	EXIT_RESET = 3,
+	EXIT_PANICKED = 5,
 	EXIT_INTERNAL = 70,
 	EXIT_DEADLINE = 124,
 	EXIT_INTERRUPTED = 130
@@ -45,6 +47,7 @@ enum {
 
 struct run {
 	struct run_opts opts;
+	struct boot_image image;
 	struct machine_config cfg;
 	struct console out, log;
 	int64_t started;
@@ -150,25 +153,23 @@ static int choose_canary(struct run *r, struct err *e)
 	return ret;
 }
 
-/* The image in memory: the user's, read once (and kept till the end), or the built-in one. */
-static int get_image(struct run *r, struct err *e)
+/* What only a Linux guest needs: other defaults, and a console. */
+static void prepare_linux(struct run *r)
 {
-	struct machine_config *cfg = &r->cfg;
-
-	if (r->opts.kernel) {
-		cfg->image_name = r->opts.kernel;
-		cfg->image = load_file(r->opts.kernel, &cfg->image_len, e);
-		return cfg->image ? 0 : -EINVAL;
-	}
-	cfg->image_name = "the built-in guest";
-	cfg->image = guest_image;
-	cfg->image_len = (size_t)(guest_image_end - guest_image);
-	return 0;
+	run_opts_for_linux(&r->opts);
+	r->cfg.ram_size = r->opts.memory;
+	r->cfg.by_acpi = r->opts.by_acpi;
+	r->cfg.by_cmdline = r->opts.by_cmdline;
+	r->cfg.by_fdt = r->opts.by_fdt;
+	r->cfg.console_in = STDIN_FILENO;
+	r->cfg.console_out = STDOUT_FILENO;
+	r->cfg.console_raw = tty_raw(STDIN_FILENO) == 0;
 }
 
 static int prepare(struct run *r, struct err *e)
 {
 	const struct run_opts *o = &r->opts;
+	const struct boot_files files = {o->kernel, o->initrd, o->cmdline};
 	int ret = choose_canary(r, e);
 
 	if (!ret && o->monitor_fd >= 0)
@@ -177,6 +178,7 @@ static int prepare(struct run *r, struct err *e)
 		return ret;
 	r->cfg = (struct machine_config){
 	    .vdpa = o->vdpa,
+	    .image = &r->image,
 	    .cpus = o->cpus,
 	    .ram_size = o->memory,
 	    .placement = o->placement,
@@ -194,7 +196,9 @@ static int prepare(struct run *r, struct err *e)
 	    .ctx = r,
 	};
 	memcpy(r->cfg.canary_key, o->canary_key, sizeof(r->cfg.canary_key));
-	ret = get_image(r, e);
+	ret = boot_image_open(&r->image, &files, e);
+	if (!ret && boot_is_linux(&r->image))
+		prepare_linux(r);
 	r->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r->over_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!ret && (r->stop_fd < 0 || r->over_fd < 0))
@@ -241,18 +245,47 @@ static void *machine_thread(void *arg)
 	return NULL;
 }
 
+/* How a Linux guest ended: a line that says which, and its code. */
+static int end_code_linux(struct run *r)
+{
+	static const struct {
+		const char *what;
+		int code;
+	} ends[] = {
+	    [MACHINE_OFF] = {"the guest switched off", EXIT_DONE},
+	    [MACHINE_RESET] = {"the guest asked for a reset", EXIT_RESET},
+	    [MACHINE_PANICKED] = {"the guest's kernel panicked", EXIT_PANICKED},
+	    [MACHINE_QUIT] = {"ended", EXIT_INTERRUPTED},
+	};
+	char line[160];
+
+	snprintf(line, sizeof(line), "%s (%s) after %lld ms", ends[r->end.how].what, r->end.by,
+		 (long long)(clock_ms() - r->started));
+	if (!r->opts.quiet || r->end.how != MACHINE_OFF)
+		say_last(r, line);
+	return ends[r->end.how].code;
+}
+
 static int end_code(struct run *r)
 {
 	char line[128];
 
-	if (!r->end.done) {
+	switch (r->end.how) {
+	case MACHINE_DONE:
+		snprintf(line, sizeof(line), "done after %lld ms",
+			 (long long)(clock_ms() - r->started));
+		say_verbose(r, line);
+		return r->end.report.failed ? EXIT_FAILED : EXIT_DONE;
+	case MACHINE_FAILED:
 		say_last(r, r->end.e.text);
 		return err_exit_code(r->end.e.kind);
+	default:
+		return end_code_linux(r);
 	}
-	snprintf(line, sizeof(line), "done after %lld ms", (long long)(clock_ms() - r->started));
-	say_verbose(r, line);
-	return r->end.report.failed ? EXIT_FAILED : EXIT_DONE;
 }
+
+/* Without a deadline until a signal comes. */
+#define NEVER INT64_MAX
 
 static bool wait_over(struct run *r, int signal_fd, int64_t until, bool *interrupted)
 {
@@ -261,7 +294,7 @@ static bool wait_over(struct run *r, int signal_fd, int64_t until, bool *interru
 	int n;
 
 	do
-		n = poll(p, 2, clock_left(until));
+		n = poll(p, 2, until == NEVER ? -1 : clock_left(until));
 	while (n < 0 && errno == EINTR);
 	struct signalfd_siginfo info;
 	*interrupted = p[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info);
@@ -277,7 +310,8 @@ static int watch(struct run *r, int signal_fd)
 	bool interrupted, again;
 	char line[160];
 
-	if (wait_over(r, signal_fd, r->started + r->opts.timeout_ms, &interrupted))
+	int64_t until = r->opts.timeout_ms ? r->started + r->opts.timeout_ms : NEVER;
+	if (wait_over(r, signal_fd, until, &interrupted))
 		return end_code(r);
 	const char *stage = atomic_load(&r->stage);
 	snprintf(line, sizeof(line), "%s while %s, after %lld ms and %u reports of the guest",
@@ -339,6 +373,7 @@ int run_main(int argc, char **argv)
 		shout_breaks(&r);
 		check_leave_out(r.opts.skip_check);
 		ret = supervise(&r, &e);
+		tty_restore();
 	}
 	if (ret >= 0)
 		return ret;

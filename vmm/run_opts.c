@@ -15,9 +15,16 @@ const char run_usage[] =
     "usage: ringfence run --vdpa [path=]DEV [options]\n"
     "One VMM with one guest on the vhost-vDPA device DEV, the CVQ shadowed in an address space of "
     "its own.\n"
-    "  -k, --kernel FILE       the guest, an ELF (default: the built-in one)\n"
+    "  -k, --kernel FILE       the guest: Linux (a bzImage, or a vmlinux with a PVH entry), or an "
+    "ELF\n"
+    "                          like the built-in one, which is the default\n"
+    "      --initrd FILE       Linux's initramfs\n"
+    "      --cmdline STR       Linux's command line (console=ttyS0 panic=-1)\n"
+    "      --announce LIST     where Linux is told of its network device: some of "
+    "acpi,cmdline,fdt\n"
+    "                          (acpi,cmdline; with acpi=off on its command line: cmdline,fdt)\n"
     "  -c, --cpus N            vCPUs (2)\n"
-    "  -m, --memory SIZE       guest RAM, with K, M or G (32M)\n"
+    "  -m, --memory SIZE       guest RAM, with K, M or G (32M; Linux: 128M)\n"
     "      --placement P       the CVQ's IOVAs: hole (where no RAM is) or aliased (where RAM is)\n"
     "      --attack N          which attack the guest makes (0: none, legal operations only)\n"
     "      --scan-stride SIZE  bytes between the pages that a CPU scan touches (1M)\n"
@@ -30,14 +37,20 @@ const char run_usage[] =
     "guest sees\n"
     "                          an answer: JSON if it ends in .json, else text\n"
     "      --monitor FD        send memory and records to a judge on this inherited socket\n"
-    "      --timeout S         deadline of the whole run in seconds (20)\n"
+    "      --timeout S         deadline of the whole run in seconds (20; Linux: none)\n"
     "  -v, --verbose  -q, --quiet  --color=auto|always|never  -h, --help  -V, --version\n"
-    "exit: 0 the guest was done and its legal operations worked, 1 one of them failed, 4 this host "
-    "or device\n"
-    "cannot, 64 usage, 70 own failure or the guest stopped, 124 deadline, 130 interrupted\n";
+    "exit: 0 the guest was done and its legal operations worked, or Linux switched off, 1 one of "
+    "them failed,\n"
+    "3 Linux asked for a reset (it reboots), 4 this host or device cannot, 5 Linux panicked, 64 "
+    "usage,\n"
+    "70 own failure or the guest stopped, 124 deadline, 130 interrupted, or Ctrl-A x on a "
+    "terminal\n";
 
 enum {
 	OPT_VDPA = 256,
+	OPT_INITRD,
+	OPT_CMDLINE,
+	OPT_ANNOUNCE,
 	OPT_PLACEMENT,
 	OPT_ATTACK,
 	OPT_SCAN_STRIDE,
@@ -55,6 +68,9 @@ enum {
 static const struct option long_options[] = {
     {"vdpa", required_argument, NULL, OPT_VDPA},
     {"kernel", required_argument, NULL, 'k'},
+    {"initrd", required_argument, NULL, OPT_INITRD},
+    {"cmdline", required_argument, NULL, OPT_CMDLINE},
+    {"announce", required_argument, NULL, OPT_ANNOUNCE},
     {"cpus", required_argument, NULL, 'c'},
     {"memory", required_argument, NULL, 'm'},
     {"placement", required_argument, NULL, OPT_PLACEMENT},
@@ -159,6 +175,7 @@ static int parse_machine_option(struct run_opts *o, int opt, const char *arg, st
 		o->cpus = (unsigned)v;
 		return 0;
 	case 'm':
+		o->has_memory = true;
 		return opts_size(arg, &o->memory)
 			   ? bad(e, "--memory", arg, "must be a size like 32M")
 			   : 0;
@@ -171,6 +188,49 @@ static int parse_machine_option(struct run_opts *o, int opt, const char *arg, st
 		return 0;
 	case OPT_BREAK:
 		return parse_break(o, arg, e);
+	default:
+		return -ENOENT;
+	}
+}
+
+/* Names with commas between, each at most once. */
+static int parse_announce(struct run_opts *o, const char *arg)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} place[] = {{"acpi", &o->by_acpi}, {"cmdline", &o->by_cmdline}, {"fdt", &o->by_fdt}};
+
+	o->has_announce = true;
+	o->by_acpi = o->by_cmdline = o->by_fdt = false;
+	for (;; arg++) {
+		size_t len = strcspn(arg, ",");
+		bool known = false;
+		for (unsigned i = 0; i < sizeof(place) / sizeof(place[0]); i++)
+			if (len == strlen(place[i].name) && !strncmp(arg, place[i].name, len) &&
+			    !*place[i].flag)
+				known = *place[i].flag = true;
+		if (!known)
+			return -EINVAL;
+		arg += len;
+		if (!*arg)
+			return 0;
+	}
+}
+
+static int parse_linux_option(struct run_opts *o, int opt, const char *arg, struct err *e)
+{
+	switch (opt) {
+	case OPT_INITRD:
+		o->initrd = arg;
+		return 0;
+	case OPT_CMDLINE:
+		o->cmdline = arg;
+		return 0;
+	case OPT_ANNOUNCE:
+		return parse_announce(o, arg)
+			   ? bad(e, "--announce", arg, "must be some of acpi,cmdline,fdt")
+			   : 0;
 	default:
 		return -ENOENT;
 	}
@@ -223,6 +283,7 @@ static int parse_common_option(struct run_opts *o, int opt, const char *arg, str
 		o->state = arg;
 		return *arg ? 0 : bad(e, "--state", arg, "must be the name of a file");
 	case OPT_TIMEOUT:
+		o->has_timeout = true;
 		return opts_seconds(arg, &o->timeout_ms)
 			   ? bad(e, "--timeout", arg, "must be seconds, above 0")
 			   : 0;
@@ -252,6 +313,8 @@ static int parse_option(struct run_opts *o, int opt, const char *arg, struct err
 	int ret = parse_machine_option(o, opt, arg, e);
 
 	if (ret == -ENOENT)
+		ret = parse_linux_option(o, opt, arg, e);
+	if (ret == -ENOENT)
 		ret = parse_attack_option(o, opt, arg, e);
 	if (ret == -ENOENT)
 		ret = parse_common_option(o, opt, arg, e);
@@ -268,6 +331,32 @@ static bool knows_attack(uint32_t id)
 		if (id == others[i])
 			return true;
 	return id <= ATTACK_SWEEP;
+}
+
+/* Whether @word is a word of its own in a command line. */
+static bool has_word(const char *line, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = line; (at = strstr(at, word)); at++)
+		if ((at == line || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+	return false;
+}
+
+void run_opts_for_linux(struct run_opts *o)
+{
+	bool acpi = !o->cmdline || !has_word(o->cmdline, "acpi=off");
+
+	if (!o->has_memory)
+		o->memory = 128ull << 20;
+	if (!o->has_timeout)
+		o->timeout_ms = 0;
+	if (o->has_announce)
+		return;
+	o->by_cmdline = true;
+	o->by_acpi = acpi;
+	o->by_fdt = !acpi;
 }
 
 static int check(const struct run_opts *o, struct err *e)

@@ -15,7 +15,11 @@
 struct run_opts {
 	bool help, version;
 	const char *vdpa;
-	const char *kernel; /* NULL: the built-in guest */
+	const char *kernel;	      /* NULL: the built-in guest */
+	const char *initrd, *cmdline; /* NULL: none, and the default one */
+	bool has_announce;	      /* else it goes by the command line */
+	bool by_acpi, by_cmdline, by_fdt;
+	bool has_memory, has_timeout; /* else Linux gets other defaults than these: */
 	unsigned cpus;
 	uint64_t memory;
 	enum placement placement;
@@ -27,10 +31,10 @@ struct run_opts {
 	bool has_key, has_magic; /* else the caller draws random ones */
 	bool private_cvq;
 	uint32_t breaks;
-	int skip_check;	   /* enum check_id that is left out, or CHECK_NONE */
-	const char *state; /* a file for the control state, or NULL */
-	int monitor_fd;	   /* -1: none */
-	unsigned timeout_ms;
+	int skip_check;	     /* enum check_id that is left out, or CHECK_NONE */
+	const char *state;   /* a file for the control state, or NULL */
+	int monitor_fd;	     /* -1: none */
+	unsigned timeout_ms; /* 0: none */
 	bool verbose, quiet;
 	enum opts_color color;
 };
@@ -40,5 +44,8 @@ extern const char run_usage[];
 /** Parse @argv, whose [0] is the subcommand. ERR_USAGE names the option. Strings are @argv's own.
  */
 int run_parse(struct run_opts *o, int argc, char **argv, struct err *e);
+
+/** What was not said is to suit a Linux guest. */
+void run_opts_for_linux(struct run_opts *o);
 
 #endif

@@ -11,7 +11,6 @@
 #include "vcpu.h"
 
 #include "../vdpa/clock.h"
-#include "arch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -131,7 +130,7 @@ static int run_once(struct vcpu *v, char *why, size_t len)
 	case KVM_EXIT_INTR:
 		return 0;
 	default:
-		return arch_vcpu_exit(v->fd, v->run, why, len);
+		return arch_vcpu_exit(v->fd, v->run, v->all->cfg.ports, why, len);
 	}
 }
 
@@ -143,8 +142,9 @@ static void *vcpu_thread(void *arg)
 	snprintf(name, sizeof(name), "vcpu%u", v->id);
 	pthread_setname_np(pthread_self(), name);
 	while (enter(v)) {
-		if (run_once(v, why, sizeof(why))) {
-			v->all->cfg.ended(v->all->cfg.ctx, v->id, why);
+		int ret = run_once(v, why, sizeof(why));
+		if (ret) {
+			v->all->cfg.ended(v->all->cfg.ctx, v->id, ret, why);
 			break;
 		}
 	}
@@ -169,7 +169,7 @@ static int create_one(struct vcpus *all, unsigned id, struct err *e)
 	if (run == MAP_FAILED)
 		return err_set(e, ERR_INTERNAL, errno, "mmap", "vCPU", "vCPU %u", id);
 	v->run = run;
-	return arch_vcpu_init(vm, v->fd, id, all->cfg.entry, all->cfg.fdt, e);
+	return arch_vcpu_init(vm, v->fd, id, all->cfg.count, &all->cfg.start, e);
 }
 
 int vcpus_create(struct vcpus **out, const struct vcpus_config *cfg, struct err *e)

@@ -8,6 +8,7 @@
 
 #include "../vdpa/err.h"
 #include "../virtio/addr.h"
+#include "arch.h"
 #include "bus.h"
 #include "vm.h"
 
@@ -16,12 +17,15 @@
 #define VCPUS_MAX 8
 
 struct vcpus_config {
-	const struct vm *vm;   /* borrowed, like the bus, until vcpus_stop() has succeeded */
-	const struct bus *bus; /* handlers run on the vCPU's thread */
-	unsigned count;	       /* 1 .. VCPUS_MAX */
-	gpa_t entry, fdt;
-	/** vCPU @id cannot go on; called on its thread, at most once per vCPU. @why is one line. */
-	void (*ended)(void *ctx, unsigned id, const char *why);
+	const struct vm *vm; /* borrowed, like the bus, until vcpus_stop() has succeeded */
+	const struct bus *bus, *ports; /* handlers run on the vCPU's thread */
+	unsigned count;		       /* 1 .. VCPUS_MAX */
+	struct arch_start start;
+	/**
+	 * vCPU @id cannot go on; called on its thread, at most once per vCPU. @why is one line.
+	 * @code is arch_vcpu_exit()'s, or KVM_RUN's.
+	 */
+	void (*ended)(void *ctx, unsigned id, int code, const char *why);
 	void *ctx;
 };
 

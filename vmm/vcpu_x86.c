@@ -1,54 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x86 vCPU: its start state as guest/abi.h promises it, and the exits that only x86 has; see
- * arch.h. Nothing that a guest does in here may end more than its own vCPU.
+ * The x86 vCPU: its start state as guest/abi.h or Linux's boot protocols have it, and the exits
+ * that only x86 has; see arch.h. Nothing that a guest does in here may end more than its own vCPU.
  */
 #include "../guest/abi.h"
 #include "arch.h"
+#include "bus.h"
 #include "x86.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-static void set_apic_id(struct kvm_cpuid_entry2 *entry, unsigned id)
+static int refused(struct err *e, const char *call)
 {
-	switch (entry->function) {
-	case 1:
-		entry->ebx = (entry->ebx & 0x00ffffffu) | id << 24;
-		break;
-	case 0xb:
-	case 0x1f:
-		entry->edx = id;
-		break;
-	case 0x8000001e:
-		entry->eax = id;
-		break;
-	default:
-		break;
-	}
+	return err_set(e, ERR_HOST, errno, call, "vCPU",
+		       "this KVM is too old or broken: use a newer kernel, or the lab");
 }
 
-static int init_cpuid(const struct vm *vm, int fd, unsigned id, struct err *e)
-{
-	struct kvm_cpuid2 *c;
-	int ret = x86_cpuid(vm, &c, e);
-
-	if (ret)
-		return ret;
-	for (uint32_t i = 0; i < c->nent; i++)
-		set_apic_id(&c->entries[i], id);
-	if (ioctl(fd, KVM_SET_CPUID2, c))
-		ret = err_set(e, ERR_HOST, errno, "KVM_SET_CPUID2", "vCPU",
-			      "this KVM is too old or broken: use a newer kernel, or the lab");
-	free(c);
-	return ret;
-}
-
-static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code)
+static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code_64)
 {
 	return (struct kvm_segment){
 	    .selector = selector,
@@ -56,16 +28,42 @@ static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code)
 	    .type = type,
 	    .present = 1,
 	    .s = 1,
-	    .db = !code,
-	    .l = code,
+	    .db = !code_64,
+	    .l = code_64,
 	    .g = 1,
 	};
 }
 
-static int init_sregs(int fd, struct err *e)
+/* The CPU in 64-bit mode on the page tables of vm_x86.c; Linux asks for selectors of its own. */
+static void long_mode(struct kvm_sregs *s, bool for_linux)
 {
-	struct kvm_segment code = segment(X86_SEL_CODE, 0xb, true);
-	struct kvm_segment data = segment(X86_SEL_DATA, 0x3, false);
+	uint16_t shift = for_linux ? X86_LINUX_SEL_SHIFT : 0;
+
+	s->cs = segment(X86_SEL_CODE + shift, 0xb, true);
+	s->ds = s->es = s->fs = s->gs = s->ss = segment(X86_SEL_DATA + shift, 0x3, false);
+	s->gdt.base = X86_GDT;
+	s->gdt.limit = X86_GDT_ENTRIES * 8 - 1;
+	s->idt.limit = 0;
+	s->cr3 = X86_PML4;
+	s->cr4 = X86_CR4_PAE;
+	s->cr0 = X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG;
+	s->efer = X86_EFER_LME | X86_EFER_LMA;
+}
+
+/* What Xen's docs/misc/pvh asks for: 32-bit flat segments, a TSS, neither paging nor a GDT. */
+static void protected_mode(struct kvm_sregs *s)
+{
+	s->cs = segment(X86_SEL_CODE, 0xb, false);
+	s->ds = s->es = s->fs = s->gs = s->ss = segment(X86_SEL_DATA, 0x3, false);
+	s->tr = (struct kvm_segment){.limit = 0x67, .type = 0xb, .present = 1};
+	s->gdt.limit = s->idt.limit = 0;
+	s->cr3 = s->cr4 = 0;
+	s->cr0 = X86_CR0_PE | X86_CR0_ET;
+	s->efer = 0;
+}
+
+static int init_sregs(int fd, enum arch_start_mode mode, struct err *e)
+{
 	struct kvm_sregs s;
 
 	/*
@@ -73,53 +71,85 @@ static int init_sregs(int fd, struct err *e)
 	 * VMX.
 	 */
 	if (ioctl(fd, KVM_GET_SREGS, &s))
-		return err_set(e, ERR_HOST, errno, "KVM_GET_SREGS", "vCPU",
-			       "this KVM is too old or broken: use a newer kernel, or the lab");
-	s.cs = code;
-	s.ds = s.es = s.fs = s.gs = s.ss = data;
-	s.gdt.base = X86_GDT;
-	s.gdt.limit = X86_GDT_ENTRIES * 8 - 1;
-	s.idt.limit = 0;
-	s.cr3 = X86_PML4;
-	s.cr4 = X86_CR4_PAE;
-	s.cr0 = X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG;
-	s.efer = X86_EFER_LME | X86_EFER_LMA;
-	if (ioctl(fd, KVM_SET_SREGS, &s))
-		return err_set(e, ERR_HOST, errno, "KVM_SET_SREGS", "vCPU",
-			       "this KVM is too old or broken: use a newer kernel, or the lab");
-	return 0;
+		return refused(e, "KVM_GET_SREGS");
+	if (mode == ARCH_START_PVH)
+		protected_mode(&s);
+	else
+		long_mode(&s, mode == ARCH_START_LINUX_64);
+	return ioctl(fd, KVM_SET_SREGS, &s) ? refused(e, "KVM_SET_SREGS") : 0;
 }
 
-int arch_vcpu_init(const struct vm *vm, int fd, unsigned id, gpa_t entry, gpa_t fdt, struct err *e)
+/* Firmware leaves all memory cached; without it Linux finds MTRRs switched off and no PAT. */
+static int init_mtrr(int fd, struct err *e)
 {
-	struct kvm_regs regs = {.rip = entry.v, .rdi = fdt.v, .rsi = id, .rflags = 2};
+	union {
+		struct kvm_msrs head;
+		uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} m = {.head = {.nmsrs = 1}};
+
+	m.head.entries[0] = (struct kvm_msr_entry){
+	    .index = X86_MSR_MTRR_DEF_TYPE,
+	    .data = X86_MTRR_ENABLE | X86_MTRR_WRITE_BACK,
+	};
+	return ioctl(fd, KVM_SET_MSRS, &m) < 0 ? refused(e, "KVM_SET_MSRS") : 0;
+}
+
+static int init_regs(int fd, unsigned id, const struct arch_start *start, struct err *e)
+{
+	struct kvm_regs regs = {.rip = start->entry.v, .rflags = 2};
+
+	switch (start->mode) {
+	case ARCH_START_TINY:
+		regs.rdi = start->info.v;
+		regs.rsi = id;
+		break;
+	case ARCH_START_LINUX_64:
+		regs.rsi = start->info.v;
+		break;
+	case ARCH_START_PVH:
+		regs.rbx = start->info.v;
+		break;
+	}
+	return ioctl(fd, KVM_SET_REGS, &regs) ? refused(e, "KVM_SET_REGS") : 0;
+}
+
+int arch_vcpu_init(const struct vm *vm, int fd, unsigned id, unsigned count,
+		   const struct arch_start *start, struct err *e)
+{
 	/*
-	 * Behind an in-kernel irqchip all but vCPU 0 would wait for INIT and SIPI; our guests are
-	 * all started.
+	 * Behind an in-kernel irqchip all but vCPU 0 wait for INIT and SIPI, as Linux has it; our
+	 * own guests are all started.
 	 */
 	struct kvm_mp_state runnable = {KVM_MP_STATE_RUNNABLE};
-	int ret = init_cpuid(vm, fd, id, e);
+	int ret = x86_set_cpuid(vm, fd, id, count, start->mode != ARCH_START_TINY, e);
 
-	if (!ret)
-		ret = init_sregs(fd, e);
-	if (ret)
+	if (!ret && start->mode != ARCH_START_TINY)
+		ret = init_mtrr(fd, e);
+	if (ret || (id && start->mode != ARCH_START_TINY))
 		return ret;
-	if (ioctl(fd, KVM_SET_REGS, &regs))
-		return err_set(e, ERR_HOST, errno, "KVM_SET_REGS", "vCPU",
-			       "this KVM is too old or broken: use a newer kernel, or the lab");
-	if (ioctl(fd, KVM_SET_MP_STATE, &runnable))
-		return err_set(e, ERR_HOST, errno, "KVM_SET_MP_STATE", "vCPU",
-			       "this KVM is too old or broken: use a newer kernel, or the lab");
-	return 0;
+	ret = init_sregs(fd, start->mode, e);
+	if (!ret)
+		ret = init_regs(fd, id, start, e);
+	if (!ret && ioctl(fd, KVM_SET_MP_STATE, &runnable))
+		ret = refused(e, "KVM_SET_MP_STATE");
+	return ret;
 }
 
-/* No device is on the port bus: the 8259s are KVM's own, everything else is open bus. */
-static void port(struct kvm_run *run)
+/* Where no device is, the bus is open; the 8259s and the PIT are KVM's own. UNTRUSTED: guest */
+static void port(struct kvm_run *run, const struct bus *ports)
 {
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	bool write = run->io.direction == KVM_EXIT_IO_OUT;
+	unsigned size = run->io.size <= 4 ? run->io.size : 4;
 
-	if (run->io.direction == KVM_EXIT_IO_IN)
-		memset(data, 0xff, (size_t)run->io.size * run->io.count);
+	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
+		uint64_t value = 0;
+		if (write)
+			memcpy(&value, data, size);
+		bus_access(ports, gpa(run->io.port), size, write, &value);
+		if (!write)
+			memcpy(data, &value, size);
+	}
 }
 
 /*
@@ -148,13 +178,13 @@ static uint64_t rip(int fd)
 	return ioctl(fd, KVM_GET_REGS, &regs) ? 0 : regs.rip;
 }
 
-int arch_vcpu_exit(int fd, struct kvm_run *run, char *why, size_t len)
+int arch_vcpu_exit(int fd, struct kvm_run *run, const struct bus *ports, char *why, size_t len)
 {
 	int ret = -EIO;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		port(run);
+		port(run, ports);
 		return 0;
 	case KVM_EXIT_INTERNAL_ERROR:
 		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
@@ -167,7 +197,7 @@ int arch_vcpu_exit(int fd, struct kvm_run *run, char *why, size_t len)
 		snprintf(
 		    why, len,
 		    "the guest shut the CPU down (triple fault)"); /* AMD's KVM has reset RIP */
-		return ret;
+		return -ESHUTDOWN;
 	case KVM_EXIT_FAIL_ENTRY:
 		snprintf(why, len, "the CPU refused the guest's state, hardware reason 0x%llx",
 			 (unsigned long long)run->fail_entry.hardware_entry_failure_reason);

@@ -20,12 +20,22 @@
 #define TSS_ADDR 0xfffbd000u
 #define IDENTITY_MAP_ADDR 0xfffbc000ull
 
-#define CPUID_ENTRIES 256
+/*
+ * vCPUs get the TSC frequency that the host has. KVM's own default is the one it found when it was
+ * loaded; where the host has refined that since and cannot scale (QEMU's TCG), kvm_set_tsc_khz()
+ * fails for every new vCPU and leaves it a scaling ratio of 0, with which no TSC deadline ever
+ * comes. 0 asks for the present one. A KVM that cannot be asked (before 5.16) has to be right.
+ */
+static void use_host_tsc(const struct vm *vm)
+{
+	(void)ioctl(vm->fd, KVM_SET_TSC_KHZ, 0);
+}
 
 int arch_vm_init(struct vm *vm, struct err *e)
 {
 	uint64_t identity = IDENTITY_MAP_ADDR;
 
+	use_host_tsc(vm);
 	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)TSS_ADDR))
 		return err_set(e, ERR_HOST, errno, "KVM_SET_TSS_ADDR", "VM",
 			       "this KVM is too old or broken: use a newer kernel, or the lab");
@@ -35,23 +45,6 @@ int arch_vm_init(struct vm *vm, struct err *e)
 	if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0))
 		return err_set(e, ERR_HOST, errno, "KVM_CREATE_IRQCHIP", "VM",
 			       "this KVM is too old or broken: use a newer kernel, or the lab");
-	return 0;
-}
-
-int x86_cpuid(const struct vm *vm, struct kvm_cpuid2 **out, struct err *e)
-{
-	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + CPUID_ENTRIES * sizeof(c->entries[0]));
-
-	if (!c)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", "CPUID", "out of memory");
-	c->nent = CPUID_ENTRIES;
-	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, c)) {
-		int ret = err_set(e, ERR_HOST, errno, "KVM_GET_SUPPORTED_CPUID", "/dev/kvm",
-				  "this KVM is too old or broken: use a newer kernel, or the lab");
-		free(c);
-		return ret;
-	}
-	*out = c;
 	return 0;
 }
 
@@ -99,13 +92,14 @@ static int write_tables(const struct gmem *mem, bool gib_pages)
 	return ret;
 }
 
-int arch_boot_memory(const struct vm *vm, const struct gmem *mem, struct err *e)
+int x86_boot_tables(const struct vm *vm, const struct gmem *mem, bool for_linux, struct err *e)
 {
 	/*
 	 * Null, 64-bit code, data: what the selectors in vcpu_x86.c name, so that interrupts can
 	 * return.
 	 */
-	static const uint64_t gdt[X86_GDT_ENTRIES] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff};
+	const uint64_t code = 0x00af9b000000ffff, data = 0x00cf93000000ffff;
+	const uint64_t own[X86_GDT_ENTRIES] = {0, code, data}, linux_has[] = {0, 0, code, data};
 	bool gib_pages = false;
 	int ret = has_gib_pages(vm, &gib_pages, e);
 
@@ -113,8 +107,13 @@ int arch_boot_memory(const struct vm *vm, const struct gmem *mem, struct err *e)
 		return ret;
 	ret = write_tables(mem, gib_pages);
 	if (!ret)
-		ret = gmem_write(mem, gpa(X86_GDT), gdt, sizeof(gdt));
+		ret = gmem_write(mem, gpa(X86_GDT), for_linux ? linux_has : own, sizeof(own));
 	return ret ? err_set(e, ERR_INTERNAL, -ret, "gmem_write", "page tables",
 			     "guest RAM is too small")
 		   : 0;
+}
+
+int arch_boot_memory(const struct vm *vm, const struct gmem *mem, struct err *e)
+{
+	return x86_boot_tables(vm, mem, false, e);
 }

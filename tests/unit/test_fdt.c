@@ -214,6 +214,32 @@ static void every_room_that_is_too_small_is_an_error(void **state)
 	is_u64("/ringfence-attack", "scan-stride", config.scan_stride); /* the last of all */
 }
 
+/* Linux is told of its machine, and of nothing to aim at. */
+static void linux_has_a_tree_of_its_own(void **state)
+{
+	struct fdt_config cfg = config;
+
+	(void)state;
+	cfg.for_linux = true;
+	assert_int_equal(build(&cfg, ROOM), 0);
+	assert_int_equal(fdt_check_full(fdt, ROOM), 0);
+	assert_true(fdt_path_offset(fdt, "/ringfence-attack") < 0);
+	int net = fdt_node_offset_by_compatible(fdt, -1, "virtio,mmio");
+	int ioapic = fdt_node_offset_by_compatible(fdt, -1, "intel,ce4100-ioapic");
+	int lapic = fdt_node_offset_by_compatible(fdt, -1, "intel,ce4100-lapic"), len;
+	assert_true(net > 0 && ioapic > 0 && lapic > 0);
+	assert_true(fdt_node_offset_by_compatible(fdt, -1, "ringfence,report") < 0);
+	const fdt32_t *p = fdt_getprop(fdt, net, "interrupt-parent", &len);
+	assert_non_null(p);
+	assert_int_equal(fdt32_ld(p), fdt_get_phandle(fdt, ioapic));
+	p = fdt_getprop(fdt, net, "interrupts", &len);
+	assert_int_equal(len, 8); /* as many cells as the I/O APIC says: pin, and 3: rising edge */
+	assert_int_equal(fdt32_ld(p), config.gsi);
+	assert_int_equal(fdt32_ld(p + 1), 3);
+	assert_int_equal(fdt32_ld(fdt_getprop(fdt, ioapic, "#interrupt-cells", &len)), 2);
+	assert_non_null(fdt_getprop(fdt, ioapic, "interrupt-controller", &len));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -226,6 +252,7 @@ int main(void)
 	    TEST(the_magic_itself_is_nowhere),
 	    TEST(no_byte_is_left_as_it_was),
 	    TEST(every_room_that_is_too_small_is_an_error),
+	    TEST(linux_has_a_tree_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

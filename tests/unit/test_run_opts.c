@@ -85,6 +85,34 @@ static void defaults_are_as_documented(void **state)
 	assert_int_equal(o.color, OPTS_COLOR_AUTO);
 }
 
+static void linux_options_and_their_defaults(void **state)
+{
+	(void)state;
+	accepted("--vdpa v");
+	assert_null(o.initrd);
+	assert_null(o.cmdline);
+	run_opts_for_linux(&o);
+	assert_int_equal(o.memory, 128u << 20);
+	assert_int_equal(o.timeout_ms, 0);
+	assert_true(o.by_acpi && o.by_cmdline && !o.by_fdt);
+	accepted("--vdpa v --cmdline acpi=off --memory 64M --timeout 3 --initrd i");
+	assert_string_equal(o.initrd, "i");
+	run_opts_for_linux(&o);
+	assert_int_equal(o.memory, 64u << 20);
+	assert_int_equal(o.timeout_ms, 3000);
+	assert_true(!o.by_acpi && o.by_cmdline && o.by_fdt);
+	accepted("--vdpa v --cmdline noacpi=off");
+	run_opts_for_linux(&o);
+	assert_true(o.by_acpi);
+	accepted("--vdpa v --announce fdt,acpi --cmdline acpi=off");
+	run_opts_for_linux(&o);
+	assert_true(o.by_acpi && !o.by_cmdline && o.by_fdt);
+	refused("--vdpa v --announce pci", "--announce(pci)");
+	refused("--vdpa v --announce acpi,", "--announce(acpi,)");
+	refused("--vdpa v --announce acpi,acpi", "--announce(acpi,acpi)");
+	refused("--vdpa v --announce=", "--announce()");
+}
+
 static void every_option_arrives(void **state)
 {
 	static const uint8_t key[16] = {0,    0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
@@ -357,6 +385,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, NULL, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(defaults_are_as_documented),
+	    TEST(linux_options_and_their_defaults),
 	    TEST(every_option_arrives),
 	    TEST(the_last_of_two_counts),
 	    TEST(nothing_of_one_line_is_in_the_next),

@@ -101,7 +101,7 @@ static void no_answer_makes_a_canary_of_the_ack(void **state)
 	(void)state;
 	assert_memory_not_equal(a.writable + ARENA_PAGE, &line, 8);
 	for (unsigned ack = 0; ack <= 0xff; ack++) {
-		svq_submit(&s, "\0\0\1", 3);
+		svq_submit(&s, "\0\0\1", 3, 0);
 		a.writable[ARENA_PAGE] = (uint8_t)ack;
 		assert_memory_not_equal(a.writable + ARENA_PAGE, &line, 8);
 		svq_init(&s, &a);

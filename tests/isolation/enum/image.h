@@ -37,4 +37,7 @@ void image_make_good(uint8_t image[IMAGE_LEN]);
 /** Load the first @len bytes of an image, at most IMAGE_MAX, and judge what comes of it. */
 void image_try(struct image_bench *b, const uint8_t *image, size_t len);
 
+/** bzImages and what else Linux is booted from. */
+void bzimages(struct image_bench *b);
+
 #endif

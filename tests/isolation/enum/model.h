@@ -201,6 +201,8 @@ enum {
 	MODEL_ELF_PADDR = 1 << 12,
 	MODEL_ELF_MEMSZ = 1 << 13,
 	MODEL_ELF_ENTRY = 1 << 14,
+	MODEL_ELF_NOTE = 1 << 15,
+	MODEL_ELF_PVH = 1 << 16,
 };
 
 #define MODEL_SEGMENTS 64
@@ -217,5 +219,45 @@ struct model_elf {
  */
 void model_elf(const uint8_t *file, size_t len, uint16_t machine, uint64_t low,
 	       const struct model_ram *ram, struct model_elf *out);
+
+/** Whether such an image, of good headers, has a PVH entry: its first, in @entry; or the one fault
+ * that is met before it: MODEL_ELF_OFFSET (notes outside the file), MODEL_ELF_NOTE, MODEL_ELF_PVH.
+ */
+struct model_note {
+	uint32_t fault;
+	bool found;
+	uint32_t entry;
+};
+void model_note(const uint8_t *file, size_t len, struct model_note *out);
+
+/* ---- bzImages (model_bzimage.c) ---- */
+
+enum {
+	MODEL_BZ_SIZE = 1 << 0,
+	MODEL_BZ_FLAG = 1 << 1,
+	MODEL_BZ_MAGIC = 1 << 2,
+	MODEL_BZ_VERSION = 1 << 3,
+	MODEL_BZ_JUMP = 1 << 4,
+	MODEL_BZ_LOADFLAGS = 1 << 5,
+	MODEL_BZ_XLOADFLAGS = 1 << 6,
+	MODEL_BZ_SETUP = 1 << 7,
+	MODEL_BZ_SYSSIZE = 1 << 8,
+	MODEL_BZ_INIT = 1 << 9,
+	MODEL_BZ_ALIGN = 1 << 10,
+	MODEL_BZ_PREF = 1 << 11,
+};
+
+struct model_bzimage {
+	uint32_t faults; /* 0: it is to be loaded */
+	uint64_t load, offset, size, end;
+};
+
+/** What a bzImage of @len bytes is, for guests that may be loaded to RAM from @low on. */
+void model_bzimage(const uint8_t *file, size_t len, uint64_t low, const struct model_ram *ram,
+		   struct model_bzimage *out);
+
+/** Whether @len bytes fit page-aligned into [lowest, ram_end), none above @max; @at: the highest
+ * such place. */
+bool model_initrd(uint64_t len, uint64_t lowest, uint64_t max, uint64_t ram_end, uint64_t *at);
 
 #endif

@@ -83,3 +83,47 @@ void model_elf(const uint8_t *file, size_t len, uint16_t machine, uint64_t low,
 	if (!out->faults && !found)
 		out->faults = MODEL_ELF_ENTRY;
 }
+
+/* Notes as the ABI's chapter 5 has them: sizes of name and contents, a type, both padded to 4. */
+static bool notes(const uint8_t *p, const uint8_t *file, size_t len, struct model_note *out)
+{
+	static const uint8_t xen[4] = "Xen";
+	wide at = field(p, 8, 8), end = at + field(p, 32, 8);
+
+	out->fault = end > len ? MODEL_ELF_OFFSET : 0u;
+	while (!out->fault && at + 12 <= end) {
+		const uint8_t *n = file + (size_t)at;
+		uint64_t name = field(n, 0, 4), size = field(n, 4, 4);
+		wide next = at + 12 + (name + 3) / 4 * 4 + (size + 3) / 4 * 4;
+		if (next > end) {
+			out->fault = MODEL_ELF_NOTE;
+		} else if (field(n, 8, 4) == 18 && name == 4 && size >= 4 &&
+			   !memcmp(n + 12, xen, 4)) {
+			out->found = true;
+			out->entry = (uint32_t)field(n, 16, 4);
+			return true;
+		}
+		at = next;
+	}
+	return out->fault != 0;
+}
+
+void model_note(const uint8_t *file, size_t len, struct model_note *out)
+{
+	const uint8_t *p = file + field(file, 32, 8);
+	uint64_t count = field(file, 56, 2);
+	bool inside = false;
+
+	out->found = false;
+	out->fault = 0;
+	for (uint64_t i = 0; i < count; i++)
+		if (field(p + i * PHDR, 0, 4) == 4 && notes(p + i * PHDR, file, len, out))
+			break;
+	for (uint64_t i = 0; i < count && out->found; i++) {
+		uint64_t at = field(p + i * PHDR, 24, 8), size = field(p + i * PHDR, 40, 8);
+		inside |= field(p + i * PHDR, 0, 4) == 1 && out->entry >= at &&
+			  out->entry < (wide)at + size;
+	}
+	if (out->found && !inside)
+		out->fault = MODEL_ELF_PVH;
+}

@@ -201,6 +201,7 @@ void row_images(struct enum_run *r)
 
 	image_bench_make(&b, r);
 	files(r);
+	bzimages(&b);
 	counts_and_ends(&b);
 	single_fields(&b);
 	segments(&b);
