@@ -3,6 +3,8 @@
 #include "doctor.h"
 
 #include "../vdpa/err.h"
+#include "../vdpa/sim/probes.h"
+#include "../vdpa/sim/sim.h"
 #include "../vdpa/vduse/dev.h"
 #include "opts.h"
 #include "vm.h"
@@ -113,6 +115,22 @@ static void probe_vhost_vdpa(const struct host *h, struct doctor_check *c)
 		set(c, DOCTOR_PASS, "driver vhost_vdpa is there", "");
 }
 
+/* The second parent of the proof: without it, `prove` has the first. */
+static void probe_sim(const struct host *h, struct doctor_check *c)
+{
+	struct err e = {0};
+
+	(void)h;
+	if (sim_possible(&e))
+		set(c, DOCTOR_NOTE, "no vdpa_sim_net, the proof's second parent",
+		    "modprobe vdpa_sim_net (a kernel with CONFIG_VDPA_SIM_NET), " IN_LAB);
+	else if (probes_possible(&e))
+		set(c, DOCTOR_NOTE, "vdpa_sim_net is there, but cannot be traced",
+		    "boot a kernel with CONFIG_KPROBE_EVENTS, as root, " IN_LAB);
+	else
+		set(c, DOCTOR_PASS, "vdpa_sim_net is there, and can be traced", "");
+}
+
 static bool has_net_admin(void)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -192,6 +210,7 @@ static const struct {
     {"vduse-ctrl-vq", probe_ctrl_vq},
     {"vduse-extras", probe_vduse_extras},
     {"vhost-vdpa", probe_vhost_vdpa},
+    {"vdpa-sim", probe_sim},
     {"privilege", probe_privilege},
     {"memlock", probe_memlock},
     {"qemu", probe_qemu},

@@ -203,6 +203,7 @@ int main(void)
 	}
 	mount_all();
 	umask(022);
+	pulse_start();
 	int port = wait_for_port();
 	if (port < 0)
 		fprintf(stderr, "ringfence-init: no virtio port named " WIRE_PORT "\n");

@@ -48,6 +48,9 @@ void leaks_begin(void);
 /** How many objects have leaked; what is known of them is in OUT_DIR. -1: it cannot be told. */
 int leaks_end(void);
 
+/** From here on no CPU is deaf for long, see pulse.c. */
+void pulse_start(void);
+
 /** Say to the launcher that the lab cannot go on. */
 void lab_failed(int port, const char *what, const char *object, int code);
 

@@ -12,7 +12,7 @@
 #define SECONDS_PROVE 900
 #define SECONDS_FULL 3600
 #define SECONDS_MUTANT 60
-#define PATIENCE_KASAN 4 /* times as long, unless --timeout is given */
+#define PATIENCE_KASAN 8 /* times as long, unless --timeout is given */
 #define SECONDS_OTHER 120
 #define SECONDS_SHELL 86400
 

@@ -91,7 +91,7 @@ static int plan_shell(struct plan *p, struct err *e)
 	return 0;
 }
 
-/* A sanitized kernel is some four times slower: fewer episodes beside each other, and more time. */
+/* A sanitized kernel is some ten times slower: fewer episodes beside each other, and more time. */
 static void add_patience(struct plan *p, const struct lab_opts *o)
 {
 	static char seconds[16];

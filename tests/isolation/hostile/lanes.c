@@ -19,7 +19,7 @@
 #define LANES_MAX 16
 #define BATCH 16
 #define BATCH_WAITING 3
-#define TRIES 3
+#define TRIES 5
 #define NAME_LEN 64
 
 /* Which faults a session has. None: a VMM that meets no fault at all. */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define NAP_NS 2000000
-#define USUAL_NS 4000000 /* by which a nap may be longer without anything standing still */
+#define USUAL_NS 1000000 /* by which a nap may be longer without anything standing still */
 #define PRIORITY 1	 /* above all that is not real-time, the VMM (session.c) too */
 
 struct post {
