@@ -31,11 +31,17 @@
 	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |                \
 	 BIT(VIRTIO_NET_F_NOTF_COAL) | BIT(VIRTIO_NET_F_VQ_NOTF_COAL))
 
+/* Between guest and device alone, but for what is switched by command. */
+#define OFFLOADS                                                                                   \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |      \
+	 BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                             \
+	 BIT(VIRTIO_NET_F_GUEST_TSO6))
+
 /* What this VMM can track, and so may offer to a guest. */
 #define TRACKED                                                                                    \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |              \
-	 BIT(VIRTIO_NET_F_GUEST_CSUM) | CONTROL | BIT(VIRTIO_NET_F_HASH_REPORT) |                  \
-	 BIT(VIRTIO_NET_F_DEVICE_STATS) | BIT(VIRTIO_RING_F_INDIRECT_DESC))
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | OFFLOADS |   \
+	 CONTROL | BIT(VIRTIO_NET_F_HASH_REPORT) | BIT(VIRTIO_NET_F_DEVICE_STATS) |                \
+	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
 
 /* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
  * features. */

@@ -118,7 +118,7 @@ static enum known_verdict starve(struct known_run *r, char *interface, struct ne
 	long spun = kernel_ticks(pid) - begin;
 	bool blocked = !caller_wait(other, 1, &code);
 
-	if (net_start(net, r->world.dev, &r->e))
+	if (net_start(net, r->world.dev, NULL, &r->e))
 		return known_failed(r);
 	bool ended = !unkillable || raw_wait(pid, 5000) != -ETIMEDOUT;
 	bool freed = caller_wait(other, 5000, &code);
@@ -152,7 +152,8 @@ static enum known_verdict run(struct known_run *r)
 				  "this kernel does not let VDUSE offer VIRTIO_NET_F_CTRL_VQ, for "
 				  "this very reason");
 	net_describe(&setup, &options);
-	if (vduse_create(&r->world.dev, &setup, &r->e) || net_start(&net, r->world.dev, &r->e))
+	if (vduse_create(&r->world.dev, &setup, &r->e) ||
+	    net_start(&net, r->world.dev, NULL, &r->e))
 		return known_failed(r);
 	enum known_verdict verdict =
 	    bind_to_virtio(r, interface) ? known_failed(r) : starve(r, interface, &net);

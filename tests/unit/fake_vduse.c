@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -226,6 +227,12 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	void *arg = va_arg(args, void *);
 	va_end(args);
+	if (request == TUNSETOFFLOAD) {
+		fake_vduse_lock();
+		fake_vduse.offloads = (unsigned long)(uintptr_t)arg;
+		fake_vduse_unlock();
+		return 0;
+	}
 	if (_IOC_TYPE(request) != VDUSE_BASE)
 		return (int)syscall(SYS_ioctl, fd, request, arg);
 	fake_vduse_lock();

@@ -38,7 +38,7 @@ struct fake {
 	const char *fail_call;	      /* this call fails with EIO ... */
 	unsigned fail_skip;	      /* ... after so many successes */
 	bool answers_late; /* at a reset the device still completes the command that it was given */
-	uint8_t config;		      /* every byte of the config space */
+	uint8_t config;	   /* every byte of the config space */
 	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
 
 	/* What happened. */

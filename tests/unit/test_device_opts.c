@@ -67,6 +67,9 @@ static void defaults_are_as_documented(void **state)
 	assert_int_equal(o.net.mac[0] & 3, 2); /* one of our own, and no group's */
 	assert_null(o.trace);
 	assert_int_equal(o.timeout_s, 0);
+	assert_int_equal(o.backend, BACKEND_LOOPBACK);
+	assert_null(o.interface);
+	assert_null(o.pcap);
 	assert_false(o.net.private_cvq || o.verbose || o.quiet || o.help);
 }
 
@@ -111,7 +114,7 @@ static void bad_values_are_named(void **state)
 	    {"--shape", ",net2,mlx,Mlx5"},
 	    {"--api", ",2,-1,0x1,1x,one,4294967296,18446744073709551616"},
 	    {"--queue-pairs", ",0,2,01"},
-	    {"--backend", ",tap,sink,loopbac,Loopback"},
+	    {"--backend", ",tap2,sinks,loopbac,Loopback,Tap"},
 	    {"--mac", ",02:00:00:00:00,02:00:00:00:00:0,02:00:00:00:00:01:,2:00:00:00:00:001,"
 		      "03:00:00:00:00:01,ff:ff:ff:ff:ff:ff,02-00-00-00-00-01,02:00:00:00:00:0g,"
 		      "0200:00:00:00:01:,::::::::::::::::0,020000000000000:0"},
@@ -188,6 +191,30 @@ static void shapes_are_told_apart(void **state)
 	assert_int_equal(o.net.shape, NET_SHAPE_NET);
 }
 
+static void backends_are_told_apart(void **state)
+{
+	(void)state;
+	accepted("--name n --backend sink --pcap /tmp/x");
+	assert_int_equal(o.backend, BACKEND_SINK);
+	assert_string_equal(o.pcap, "/tmp/x");
+	accepted("--name n --backend tap");
+	assert_int_equal(o.backend, BACKEND_TAP);
+	assert_null(o.interface);
+	accepted("--name n --backend tap,fifteen-letters");
+	assert_int_equal(o.backend, BACKEND_TAP);
+	assert_string_equal(o.interface, "fifteen-letters");
+	accepted("--name n --backend tap,x --backend loopback");
+	assert_int_equal(o.backend, BACKEND_LOOPBACK);
+	assert_null(o.interface);
+	refused("--name n --backend tap,", "--backend");
+	refused("--name n --backend tap,sixteen-letters1", "--backend");
+	refused("--name n --backend tap,a/b", "--backend");
+	refused("--name n --backend tap,a%d", "--backend");
+	refused("--name n --backend sink,x", "--backend");
+	refused("--name n --parent vdpa_sim --backend sink", "--backend");
+	refused("--name n --parent vdpa_sim --pcap p", "--pcap");
+}
+
 static void one_bad_value_spoils_the_line(void **state)
 {
 	(void)state;
@@ -222,6 +249,7 @@ int main(void)
 	    TEST(only_the_devices_breaks_are_taken),
 	    TEST(a_simulator_takes_what_it_has),
 	    TEST(shapes_are_told_apart),
+	    TEST(backends_are_told_apart),
 	    TEST(one_bad_value_spoils_the_line),
 	    TEST(the_help_knows_every_option),
 	};

@@ -6,6 +6,7 @@
 #ifndef VDUSE_CLIENT_H
 #define VDUSE_CLIENT_H
 
+#include "../../vdpa/vduse/backend.h"
 #include "../../vdpa/vduse/net.h"
 #include "fake_vduse.h"
 #include "guest_ring.h"
@@ -39,6 +40,7 @@ struct client {
 	struct net *net;
 	struct trace *trace; /* NULL, or the test's */
 	const char *state;
+	struct backend *backend; /* NULL, or the test's, which the device takes over */
 	struct err e;
 };
 
@@ -192,6 +194,7 @@ static inline int client_open(struct client *c, int api, bool private_cvq)
 	struct net_options o = {.name = "unit",
 				.api = api,
 				.private_cvq = private_cvq,
+				.backend_features = c->backend ? backend_features(c->backend) : 0,
 				.trace = c->trace,
 				.state = c->state};
 	struct vduse_setup s;
@@ -200,7 +203,7 @@ static inline int client_open(struct client *c, int api, bool private_cvq)
 	memcpy(o.mac, CLIENT_MAC, 6);
 	net_describe(&s, &o);
 	int ret = vduse_create(&c->dev, &s, &c->e);
-	return ret ? ret : net_start(&c->net, c->dev, &c->e);
+	return ret ? ret : net_start(&c->net, c->dev, c->backend, &c->e);
 }
 
 static inline int client_close(struct client *c)

@@ -8,6 +8,7 @@
 #include "../breaks.h"
 #include "../nl.h"
 #include "../sim/sim.h"
+#include "backend.h"
 #include "guard.h"
 #include "net.h"
 #include "opts.h"
@@ -108,21 +109,35 @@ static int serve_sim(const struct opts *o, int signals, struct err *e)
 	return sim_serve(&s, signals, e);
 }
 
-/* *@stuck: the data thread did not stop, so what it uses, the trace too, must stay as it is. */
-static int serve(const struct opts *o, int signals, bool *stuck, struct err *e)
+/* Everything a device needs, up to its data thread. */
+static int start(struct opts *o, struct vduse_dev **d, struct net **n, struct err *e)
 {
 	struct vduse_setup setup;
+	struct backend backend;
+	int ret = backend_open(&backend, o->backend, o->interface, o->pcap, e);
+
+	*d = NULL;
+	*n = NULL;
+	if (ret)
+		return ret;
+	o->net.backend_features = backend_features(&backend);
+	net_describe(&setup, &o->net);
+	ret = vduse_create(d, &setup, e);
+	if (ret)
+		backend_close(&backend);
+	return ret ? ret : net_start(n, *d, &backend, e);
+}
+
+/* *@stuck: the data thread did not stop, so what it uses, the trace too, must stay as it is. */
+static int serve(struct opts *o, int signals, bool *stuck, struct err *e)
+{
 	struct vduse_dev *d;
 	struct net *n;
 	int ret = vduse_cleanup(o->net.name, e);
 
 	if (ret)
 		return ret;
-	net_describe(&setup, &o->net);
-	ret = vduse_create(&d, &setup, e);
-	if (ret)
-		return ret;
-	ret = net_start(&n, d, e);
+	ret = start(o, &d, &n, e);
 	if (!ret)
 		ret = attach(o, d, signals, e);
 

@@ -46,20 +46,20 @@ void net_describe(struct vduse_setup *s, const struct net_options *o)
 					   .max_virtqueue_pairs = 1};
 
 	static_assert(sizeof(config) <= VDUSE_CONFIG_LEN, "the config space fits");
-	*s = (struct vduse_setup){.name = o->name,
-				  .api = o->api,
-				  .device_id = VIRTIO_ID_NET,
-				  .features = OFFERED | (o->private_cvq ? 0 : CONTROL),
-				  .private_features = o->private_cvq ? CONTROL : 0,
-				  .queues = NET_QUEUES,
-				  .queue_group = group,
-				  .groups =
-				      o->shape == NET_SHAPE_MLX5 ? NET_GROUPS_MLX5 : NET_GROUPS,
-				  .spaces = NET_SPACES,
-				  .config_len = sizeof(config),
-				  .breaks = o->breaks,
-				  .trace = o->trace,
-				  .state = o->state};
+	*s = (struct vduse_setup){
+	    .name = o->name,
+	    .api = o->api,
+	    .device_id = VIRTIO_ID_NET,
+	    .features = OFFERED | o->backend_features | (o->private_cvq ? 0 : CONTROL),
+	    .private_features = o->private_cvq ? CONTROL : 0,
+	    .queues = NET_QUEUES,
+	    .queue_group = group,
+	    .groups = o->shape == NET_SHAPE_MLX5 ? NET_GROUPS_MLX5 : NET_GROUPS,
+	    .spaces = NET_SPACES,
+	    .config_len = sizeof(config),
+	    .breaks = o->breaks,
+	    .trace = o->trace,
+	    .state = o->state};
 	memcpy(config.mac, o->mac, sizeof(config.mac));
 	memcpy(s->config, &config, sizeof(config));
 }
@@ -72,7 +72,7 @@ static bool serve(void *ctx, unsigned q)
 
 	netio_begin(&n->io);
 	if (q == NET_RX)
-		return false; /* its buffers are taken when there is a frame */
+		return netio_receive(&n->io);
 	return q == NET_CVQ ? netio_control(&n->io) : netio_send(&n->io);
 }
 
@@ -94,18 +94,28 @@ static unsigned *calls(void *ctx)
 
 static const struct loop_class net_class = {serve, session, burst, calls};
 
-int net_start(struct net **out, struct vduse_dev *d, struct err *e)
+static void release(struct net *n)
+{
+	backend_close(&n->io.backend);
+	free(n);
+}
+
+int net_start(struct net **out, struct vduse_dev *d, struct backend *b, struct err *e)
 {
 	struct net *n = calloc(1, sizeof(*n));
 
 	*out = NULL;
-	if (!n)
+	if (!n) {
+		if (b)
+			backend_close(b);
 		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", d->name, "%s", "");
+	}
 	n->io.dev = d;
+	n->io.backend = b ? *b : (struct backend){.tap.fd = -1, .pcap.fd = -1};
 	n->io.epoch = UINT_MAX; /* no session yet: the first is begun as any other */
-	int ret = loop_start(&n->loop, d, &net_class, n, -1, 0, e);
+	int ret = loop_start(&n->loop, d, &net_class, n, n->io.backend.tap.fd, NET_RX, e);
 	if (ret)
-		free(n);
+		release(n);
 	else
 		*out = n;
 	return ret;
@@ -132,7 +142,7 @@ int net_stop(struct net *n, struct err *e)
 {
 	int ret = n ? loop_stop(n->loop, e) : 0;
 
-	if (!ret)
-		free(n);
+	if (n && !ret)
+		release(n);
 	return ret;
 }

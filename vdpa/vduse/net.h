@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtio network device on VDUSE: RX (0), TX (1), CVQ (2), and a loopback in place of a network.
- * A frame that is sent comes back on RX if there is a buffer for it, and is lost if there is none.
+ * A virtio network device on VDUSE: RX (0), TX (1), CVQ (2), and a backend (backend.h) in place of
+ * a network. A frame that is looped back and finds no buffer on RX is lost; one of a tap's waits.
  * It must never let data queues, however busy, keep a control command waiting.
  */
 #ifndef VDUSE_NET_H
 #define VDUSE_NET_H
 
 #include "dev.h"
+
+struct backend;
 
 enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
 
@@ -32,6 +34,7 @@ struct net_options {
 	uint8_t mac[6];
 	enum net_shape shape;
 	bool private_cvq; /* CTRL_VQ is not offered, but served to a client that accepts it */
+	uint64_t backend_features; /* added to what is offered */
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */
 	const char *state;   /* a file to keep the control state in, or NULL; borrowed */
@@ -42,8 +45,11 @@ void net_describe(struct vduse_setup *s, const struct net_options *o);
 
 struct net;
 
-/** Start serving @d, made from net_describe(). It borrows @d until net_stop(). */
-int net_start(struct net **out, struct vduse_dev *d, struct err *e);
+/**
+ * Start serving @d, made from net_describe(). It borrows @d until net_stop(), and takes over what
+ * @b holds, on error too. A NULL @b is a loopback.
+ */
+int net_start(struct net **out, struct vduse_dev *d, struct backend *b, struct err *e);
 
 /**
  * Ask the driver to announce itself (section 5.1.6.5.4): the config space says so until it has, and

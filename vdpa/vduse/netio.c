@@ -21,6 +21,8 @@ void netio_session(struct netio *n)
 	n->begun = false;
 	memset(&n->ctl, 0, sizeof(n->ctl));
 	memset(n->frame, 0, sizeof(n->frame));
+	memset(n->arrived, 0, sizeof(n->arrived));
+	n->arrived_len = 0;
 	memset(n->command, 0, sizeof(n->command));
 }
 
@@ -60,11 +62,14 @@ static void read_ability(struct netctl_ability *can, const struct vduse_dev *d)
 
 void netio_begin(struct netio *n)
 {
-	if (n->begun || !(n->dev->features & 1ull << VIRTIO_NET_F_CTRL_VQ))
+	if (n->begun)
+		return;
+	n->begun = true;
+	backend_begin(&n->backend, n->dev->features);
+	if (!(n->dev->features & 1ull << VIRTIO_NET_F_CTRL_VQ))
 		return;
 	read_ability(&n->can, n->dev);
 	netctl_reset(&n->ctl, &n->can, n->dev->features);
-	n->begun = true;
 	tell_state(n);
 }
 
@@ -110,25 +115,44 @@ static int take(struct netio *n, unsigned q, struct vring_chain *c)
 
 /* ---- frames ---- */
 
-/* The frame, @len bytes behind the header, comes back to the driver (section 5.1.6.4). */
-static void deliver(struct netio *n, size_t len)
+/* @frame, a header and @len bytes, goes to the driver (section 5.1.6.4). False: it has no buffer.
+ */
+static bool deliver(struct netio *n, const uint8_t *frame, size_t len)
 {
-	/* Without MRG_RXBUF it is 1 all the same (section 5.1.6.4.1). */
-	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
 	struct vring_chain *c = &n->rx_chain;
 	bool fresh;
 
-	if (!vduse_queue_ready(n->dev, NET_RX, &fresh) || take(n, NET_RX, c) != 1) {
-		trace_why(n, "drop", NET_RX, "no buffer");
-		return;
-	}
-	memcpy(n->frame, &header, NETIO_HEADER);
+	if (!vduse_queue_ready(n->dev, NET_RX, &fresh) || take(n, NET_RX, c) != 1)
+		return false;
 	if (c->readable)
 		refuse(n, NET_RX, c->head, "readable");
-	else if (vring_write(ring(n, NET_RX), &n->dev->as, c, n->frame, NETIO_HEADER + len))
+	else if (vring_write(ring(n, NET_RX), &n->dev->as, c, frame, NETIO_HEADER + len))
 		refuse(n, NET_RX, c->head, "buffer");
-	else
+	else {
+		backend_capture(&n->backend, frame + NETIO_HEADER, len);
 		give_back(n, NET_RX, c->head, (uint32_t)(NETIO_HEADER + len));
+	}
+	return true;
+}
+
+static void loop_back(struct netio *n, size_t len)
+{
+	/* Without MRG_RXBUF it is 1 all the same (section 5.1.6.4.1). */
+	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
+
+	memcpy(n->frame, &header, NETIO_HEADER);
+	if (!deliver(n, n->frame, len))
+		trace_why(n, "drop", NET_RX, "no buffer");
+}
+
+static void pass_on(struct netio *n, size_t len)
+{
+	const char *why = backend_send(&n->backend, (void *)n->frame, len);
+
+	if (why)
+		trace_why(n, "drop", NET_TX, why);
+	else if (n->backend.kind == BACKEND_LOOPBACK)
+		loop_back(n, len);
 }
 
 bool netio_send(struct netio *n)
@@ -145,9 +169,26 @@ bool netio_send(struct netio *n)
 	else if (vring_read(ring(n, NET_TX), &n->dev->as, c, n->frame, c->readable_len))
 		refuse(n, NET_TX, c->head, "buffer");
 	else {
-		deliver(n, c->readable_len - NETIO_HEADER);
+		pass_on(n, c->readable_len - NETIO_HEADER);
 		give_back(n, NET_TX, c->head, 0);
 	}
+	return true;
+}
+
+bool netio_receive(struct netio *n)
+{
+	const char *why = NULL;
+
+	if (!n->arrived_len)
+		n->arrived_len = backend_receive(&n->backend, (void *)n->arrived,
+						 sizeof(n->arrived) - NETIO_HEADER, &n->ctl, &why);
+	if (!n->arrived_len)
+		return false;
+	if (why)
+		trace_why(n, "drop", NET_RX, why);
+	else if (!deliver(n, n->arrived, n->arrived_len))
+		return false; /* it waits, and the tap with it, for the driver's next kick */
+	n->arrived_len = 0;
 	return true;
 }
 
@@ -184,6 +225,8 @@ static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
 	}
 	if (ack == VIRTIO_NET_OK) {
 		show_in_config(n, next);
+		if (n->ctl.offloads != next->offloads)
+			backend_switch(&n->backend, next->offloads);
 		n->ctl = *next;
 		tell_state(n);
 	}

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the network device does with one chain: send and loop back a frame, or carry out a control
+ * What the network device does with one chain: send a frame, receive one, or carry out a control
  * command. Under the device's lock throughout. It must never keep anything of one session for the
  * next.
  */
 #ifndef VDUSE_NETIO_H
 #define VDUSE_NETIO_H
 
+#include "backend.h"
 #include "net.h"
 #include "netctl.h"
 
@@ -16,14 +17,19 @@
 
 struct netio {
 	struct vduse_dev *dev; /* borrowed */
-	unsigned calls;	       /* a bit per queue that has completed chains and not called */
-	unsigned epoch;	       /* of the session that the rest belongs to */
-	bool begun;	       /* @can and @ctl are the session's: its features are known */
+	struct backend backend;
+	unsigned calls; /* a bit per queue that has completed chains and not called */
+	unsigned epoch; /* of the session that the rest belongs to */
+	bool begun;	/* @can and @ctl are the session's: its features are known */
 	struct netctl_ability can;
 	struct netctl ctl, next; /* as it is, and as a command would leave it */
 	struct netctl_result result;
 	struct vring_chain chain, rx_chain;
-	uint8_t frame[NETIO_HEADER + NET_FRAME_MAX];
+	_Alignas(struct virtio_net_hdr_v1) uint8_t frame[NETIO_HEADER + NET_FRAME_MAX];
+	/* A frame that has come and waits for a buffer, and its length: 0, none. One byte is for
+	 * what is too long. */
+	_Alignas(struct virtio_net_hdr_v1) uint8_t arrived[NETIO_HEADER + NET_FRAME_MAX + 1];
+	size_t arrived_len;
 	uint8_t command[NETCTL_COMMAND_MAX];
 	bool state_failed;
 	char print[NETCTL_PRINT_MAX];
@@ -39,6 +45,7 @@ void netio_begin(struct netio *n);
 
 /** Serve one chain of a queue that is ready. False: there is nothing more to do on it. */
 bool netio_send(struct netio *n);
+bool netio_receive(struct netio *n);
 bool netio_control(struct netio *n);
 
 #endif

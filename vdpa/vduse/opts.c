@@ -26,7 +26,12 @@ const char opts_usage[] =
 	"  --api 0|1          VDUSE API version; 1 if the kernel has it. 0 has one group and one\n"
 	"                     address space, so that its CVQ cannot be shadowed\n"
 	"  --queue-pairs 1    pairs of data queues\n"
-	"  --backend loopback what is sent comes back\n"
+	"  --backend loopback|sink|tap[,IFNAME]\n"
+	"                     what is sent comes back; is lost; or goes to and comes from an interface of\n"
+	"                     this host, made for it, with its checksum and segmentation offloads. What the\n"
+	"                     driver receives of a tap is what its control commands let in\n"
+	"  --pcap FILE        capture what passes either way, for tcpdump; the file grows with it, until\n"
+	"                     the disk is full, which ends the capture and not the device\n"
 	"  --shape SHAPE      net: two groups of queues, data and control; mlx5: a third group, for\n"
 	"                     descriptors, as mlx5_vdpa has it; there are two address spaces\n"
 	"  --private-cvq      do not offer CTRL_VQ, but serve queue 2 to a client that accepts it\n"
@@ -46,6 +51,7 @@ enum {
 	OPT_API,
 	OPT_PAIRS,
 	OPT_BACKEND,
+	OPT_PCAP,
 	OPT_PRIVATE_CVQ,
 	OPT_MAC,
 	OPT_TRACE,
@@ -61,6 +67,7 @@ static const struct option options[] = {
 	{"api", required_argument, NULL, OPT_API},
 	{"queue-pairs", required_argument, NULL, OPT_PAIRS},
 	{"backend", required_argument, NULL, OPT_BACKEND},
+	{"pcap", required_argument, NULL, OPT_PCAP},
 	{"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
 	{"mac", required_argument, NULL, OPT_MAC},
 	{"trace", required_argument, NULL, OPT_TRACE},
@@ -136,6 +143,26 @@ static int take_api(struct opts *o, const char *arg, struct err *e)
 	return 0;
 }
 
+static int take_backend(struct opts *o, const char *arg, struct err *e)
+{
+	size_t len = strcspn(arg, ",");
+	const char *name = arg[len] ? arg + len + 1 : NULL;
+
+	o->interface = NULL;
+	if (!strcmp(arg, "loopback"))
+		o->backend = BACKEND_LOOPBACK;
+	else if (!strcmp(arg, "sink"))
+		o->backend = BACKEND_SINK;
+	else if (len == 3 && !strncmp(arg, "tap", len))
+		o->backend = BACKEND_TAP;
+	else
+		return bad(e, "--backend", arg, "loopback, sink, or tap[,IFNAME]");
+	if (name && (!*name || strlen(name) >= TAP_NAME_LEN || strpbrk(name, "/% :")))
+		return bad(e, "--backend", arg, "an interface's name has 1 to 15 characters");
+	o->interface = name;
+	return 0;
+}
+
 static int take_value(struct opts *o, int option, const char *arg, struct err *e)
 {
 	switch (option) {
@@ -152,9 +179,10 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 	case OPT_PAIRS:
 		return !strcmp(arg, "1") ? 0 : bad(e, "--queue-pairs", arg, "this device has 1");
 	case OPT_BACKEND:
-		return !strcmp(arg, "loopback")
-			   ? 0
-			   : bad(e, "--backend", arg, "loopback is all there is");
+		return take_backend(o, arg, e);
+	case OPT_PCAP:
+		o->pcap = arg;
+		return 0;
 	case OPT_MAC:
 		return parse_mac(arg, o->net.mac)
 			   ? 0
@@ -201,6 +229,8 @@ static int check_sim(const struct opts *o, struct err *e)
 			    : n->shape	     ? "--shape"
 			    : n->private_cvq ? "--private-cvq"
 			    : n->breaks	     ? "--break"
+			    : o->backend     ? "--backend"
+			    : o->pcap	     ? "--pcap"
 					     : NULL;
 
 	if (!o->sim || !given)

@@ -4,10 +4,15 @@
 #ifndef VDUSE_OPTS_H
 #define VDUSE_OPTS_H
 
+#include "backend.h"
 #include "net.h"
 
 struct opts {
-	struct net_options net; /* but for the trace, which is still to be opened */
+	struct net_options
+	    net; /* but for the trace and the backend, which are still to be opened */
+	enum backend_kind backend;
+	const char *interface; /* a tap's name, or NULL: the kernel's choice */
+	const char *pcap;      /* a path, or NULL */
 	bool sim;	    /* vdpa_sim_net in place of VDUSE; of @net the name and the MAC count */
 	const char *trace;  /* a path, or NULL */
 	unsigned timeout_s; /* 0: none */

@@ -168,7 +168,7 @@ static int create(const struct daemon_config *c, struct share *s, struct err *e)
 	if (!ret && c->change)
 		ret = life_changed(dev, c->change->change);
 	if (!ret && setup.queues == NET_QUEUES) /* else nothing is served */
-		ret = net_start(&net, dev, e);
+		ret = net_start(&net, dev, NULL, e);
 	if (ret)
 		return ret;
 	set_patience(c);

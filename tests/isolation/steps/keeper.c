@@ -174,7 +174,7 @@ static int make_vduse(struct keeper *k, struct err *e)
 
 	net_describe(&setup, &o);
 	int ret = vduse_create(&k->dev, &setup, e);
-	return ret ? ret : net_start(&k->net, k->dev, e);
+	return ret ? ret : net_start(&k->net, k->dev, NULL, e);
 }
 
 static int make(struct keeper *k, char *path, size_t len, struct err *e)
