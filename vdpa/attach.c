@@ -14,6 +14,7 @@
 #include "breaks.h"
 #include "groups.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -23,8 +24,11 @@
 
 #define BIT(n) (1ull << (n))
 
-/* The control queue and what is set through it. Neither MQ nor RSS yet: with either the CVQ has
- * another index (section 5.1.2). */
+/* With one of these the CVQ comes after all pairs of data queues, else after the first (section
+ * 5.1.2). */
+#define PAIRS (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_RSS))
+
+/* The control queue and what is set through it. */
 #define CONTROL                                                                                    \
 	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
 	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_VLAN) |                           \
@@ -40,7 +44,7 @@
 /* What this VMM can track, and so may offer to a guest. */
 #define TRACKED                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | OFFLOADS |   \
-	 CONTROL | BIT(VIRTIO_NET_F_HASH_REPORT) | BIT(VIRTIO_NET_F_DEVICE_STATS) |                \
+	 CONTROL | PAIRS | BIT(VIRTIO_NET_F_HASH_REPORT) | BIT(VIRTIO_NET_F_DEVICE_STATS) |        \
 	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
 
 /* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
@@ -50,9 +54,16 @@
 /* A missing fact, as an error: the check, the device, and what was found. */
 #define MISSING(e, a, check, ...) err_set(e, ERR_HOST, ENOTSUP, check, (a)->vhost.path, __VA_ARGS__)
 
-unsigned attach_cvq_index(void)
+unsigned attach_cvq_index(const struct attach *a, uint64_t features)
 {
-	return 2;
+	return 2 * ctrl_pairs(features, a->pairs);
+}
+
+unsigned attach_queue_count(const struct attach *a, uint64_t features)
+{
+	bool has_cvq = a->has_cvq && (features & BIT(VIRTIO_NET_F_CTRL_VQ));
+
+	return attach_cvq_index(a, features) + has_cvq;
 }
 
 static int ack_backend_features(const struct attach *a, struct err *e)
@@ -73,10 +84,27 @@ static int ack_backend_features(const struct attach *a, struct err *e)
 	return vhost_set_backend_features(&a->vhost, want, e);
 }
 
-/* Asked before and after DRIVER_OK. */
-static int read_groups(const struct attach *a, struct groups *g, struct err *e)
+/* Asked before and after DRIVER_OK. A CVQ that this driver does not use is kept apart as well. */
+static int read_groups(const struct attach *a, uint64_t features, struct groups *g, struct err *e)
 {
-	return groups_read(g, &a->vhost, a->queues, a->has_cvq ? attach_cvq_index() : a->queues, e);
+	unsigned cvq = attach_cvq_index(a, features);
+
+	return groups_read(g, &a->vhost, cvq + a->has_cvq, cvq, e);
+}
+
+/* Whether a driver that takes MQ, or one that does not, can have its CVQ isolated. Which of them
+ * the guest will be, nobody knows yet; a start asks again, for the one it is. */
+static int check_groups(const struct attach *a, struct err *e)
+{
+	struct err other = {0};
+	struct groups groups;
+	int ret = read_groups(a, 0, &groups, e);
+
+	if (ret && a->pairs > 1 && !read_groups(a, a->features, &groups, &other)) {
+		*e = (struct err){0};
+		ret = 0;
+	}
+	return ret;
 }
 
 static int check_spaces(const struct attach *a, struct err *e)
@@ -115,6 +143,35 @@ static int check_range(const struct attach *a, struct err *e)
 	return ret;
 }
 
+static int read_config(struct attach *a, struct err *e)
+{
+	uint32_t size;
+	int ret = vhost_get_config_size(&a->vhost, &size, e);
+
+	if (ret)
+		return ret;
+	a->config_len = size < ATTACH_CONFIG_MAX ? size : ATTACH_CONFIG_MAX;
+	return a->config_len ? vhost_get_config(&a->vhost, a->config, (uint32_t)a->config_len, e)
+			     : 0;
+}
+
+/*
+ * With more pairs than can be tracked, or more than there are queues for, MQ and RSS are left to
+ * nobody: with them the CVQ would be where nothing is. UNTRUSTED: device
+ */
+static void count_pairs(struct attach *a, uint32_t queues)
+{
+	struct virtio_net_config c = {0};
+
+	memcpy(&c, a->config, a->config_len < sizeof(c) ? a->config_len : sizeof(c));
+	unsigned pairs = le16toh(c.max_virtqueue_pairs);
+	if (a->private_cvq && pairs > 1)
+		a->features |= BIT(VIRTIO_NET_F_MQ);
+	if (pairs == 0 || pairs > CTRL_PAIRS_MAX || queues < 2 * pairs + a->has_cvq)
+		a->features &= ~PAIRS;
+	a->pairs = ctrl_pairs(a->features, pairs);
+}
+
 static int read_features(struct attach *a, struct err *e)
 {
 	uint64_t offered;
@@ -132,27 +189,18 @@ static int read_features(struct attach *a, struct err *e)
 			      (unsigned long long)offered);
 	if (!ret)
 		ret = vhost_get_vqs_count(&a->vhost, &count, e);
+	if (!ret)
+		ret = read_config(a, e);
 	if (ret)
 		return ret;
 
 	a->features = (offered & TRACKED) | (a->private_cvq ? PRIVATE : 0);
 	a->has_cvq = a->features & BIT(VIRTIO_NET_F_CTRL_VQ);
-	a->queues = a->has_cvq ? attach_cvq_index() + 1 : 2;
-	if (count < a->queues)
-		return MISSING(e, a, "virtqueues", "it has %u, %u are needed", count, a->queues);
+	count_pairs(a, count);
+	if (count < 2u + a->has_cvq)
+		return MISSING(e, a, "virtqueues", "it has %u, %u are needed", count,
+			       2u + a->has_cvq);
 	return vhost_get_vring_max(&a->vhost, &a->queue_max, e);
-}
-
-static int read_config(struct attach *a, struct err *e)
-{
-	uint32_t size;
-	int ret = vhost_get_config_size(&a->vhost, &size, e);
-
-	if (ret)
-		return ret;
-	a->config_len = size < ATTACH_CONFIG_MAX ? size : ATTACH_CONFIG_MAX;
-	return a->config_len ? vhost_get_config(&a->vhost, a->config, (uint32_t)a->config_len, e)
-			     : 0;
 }
 
 bool attach_config_changed(struct attach *a)
@@ -170,8 +218,6 @@ bool attach_config_changed(struct attach *a)
 int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 		const struct arena *arena, bool private_cvq, uint32_t breaks, struct err *e)
 {
-	struct groups groups;
-
 	*a = (struct attach){.private_cvq = private_cvq, .breaks = breaks};
 	int ret = vhost_open(&a->vhost, path, e);
 	if (ret)
@@ -188,11 +234,9 @@ int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 	if (!ret)
 		ret = check_spaces(a, e);
 	if (!ret)
-		ret = read_groups(a, &groups, e);
+		ret = check_groups(a, e);
 	if (!ret)
 		ret = check_range(a, e);
-	if (!ret)
-		ret = read_config(a, e);
 	if (ret)
 		attach_close(a);
 	return ret;
@@ -292,7 +336,8 @@ static int set_up_queue(const struct attach *a, unsigned q, const struct attach_
 	return ret;
 }
 
-static int go_live(const struct attach *a, const struct groups *before, struct err *e)
+static int go_live(const struct attach *a, uint64_t features, const struct groups *before,
+		   struct err *e)
 {
 	struct groups now;
 	int ret = set_status(a,
@@ -303,7 +348,7 @@ static int go_live(const struct attach *a, const struct groups *before, struct e
 	/* A VDUSE parent may move a queue to another group until it has answered DRIVER_OK
 	 * (VDUSE_VQ_SETUP). */
 	if (!ret)
-		ret = read_groups(a, &now, e);
+		ret = read_groups(a, features, &now, e);
 	if (!ret)
 		ret = groups_same(before, &now, &a->vhost, e);
 	return ret;
@@ -321,19 +366,19 @@ static int run_stages(struct attach *a, uint64_t features, const struct attach_q
 	if (!ret)
 		ret = negotiate(a, features, e);
 	if (!ret)
-		ret = read_groups(a, &groups, e);
+		ret = read_groups(a, features, &groups, e);
 	if (!ret && !again)
 		ret = assign_groups(a, &groups, e);
 	if (!ret && !again)
 		ret = map_memory(a, e);
-	for (unsigned q = 0; !ret && q < a->queues; q++)
+	for (unsigned q = 0; !ret && q < attach_queue_count(a, features); q++)
 		if (queues[q].used)
 			ret = set_up_queue(a, q, &queues[q], e);
 	if (!ret) /* once per start as well: a reset drops it (vduse_dev_reset) */
 		ret = vhost_set_config_call(&a->vhost, a->config_fd, e);
 	a->live |= !ret; /* whatever it says to DRIVER_OK */
 	if (!ret)
-		ret = go_live(a, &groups, e);
+		ret = go_live(a, features, &groups, e);
 	a->started |= !ret;
 	return ret;
 }

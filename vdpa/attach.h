@@ -29,7 +29,7 @@ struct attach {
 	/* Facts, read at open. */
 	uint64_t features; /* what the device has, of what this VMM tracks */
 	bool has_cvq;
-	unsigned queues; /* data queues and, if there is one, the CVQ */
+	unsigned pairs; /* of data queues: more than one only where MQ or RSS is among @features */
 	uint16_t queue_max;
 	uint8_t config[ATTACH_CONFIG_MAX];
 	size_t config_len;
@@ -53,9 +53,10 @@ int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 		const struct arena *arena, bool private_cvq, uint32_t breaks, struct err *e);
 void attach_close(struct attach *a);
 
-/** The index of the CVQ with the features this VMM negotiates (no VIRTIO_NET_F_MQ: section 5.1.2).
- */
-unsigned attach_cvq_index(void);
+/** The index of the CVQ, and the number of queues with it, for a driver that took @features: both
+ * depend on MQ (section 5.1.2). */
+unsigned attach_cvq_index(const struct attach *a, uint64_t features);
+unsigned attach_queue_count(const struct attach *a, uint64_t features);
 
 /** Reset the device, then take it through every stage up to DRIVER_OK and confirm each. On error it
  * is reset again. */

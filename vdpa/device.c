@@ -206,9 +206,9 @@ uint64_t device_features(const struct device *d)
 	return d->attach.features;
 }
 
-unsigned device_queue_count(const struct device *d)
+unsigned device_queue_count(const struct device *d, uint64_t features)
 {
-	return d->attach.queues;
+	return attach_queue_count(&d->attach, features);
 }
 
 uint16_t device_queue_max(const struct device *d)
@@ -244,7 +244,7 @@ struct device_arena device_arena(const struct device *d)
 				     .offset = {d->arena.offset[0], d->arena.offset[1]},
 				     .readable_host = d->arena.readable,
 				     .writable_host = d->arena.writable,
-				     .cvq_index = attach_cvq_index(),
+				     .cvq_index = attach_cvq_index(&d->attach, d->attach.features),
 				     .asid = iotlb_cvq_asid(&d->attach.iotlb)};
 }
 

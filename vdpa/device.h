@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEVICE_QUEUES_MAX 3 /* RX, TX, CVQ */
+#define DEVICE_QUEUES_MAX (2 * CTRL_PAIRS_MAX + 1) /* RX and TX of each pair, CVQ */
 
 /** Where the CVQ arena's IOVAs lie. */
 enum placement {
@@ -82,8 +82,9 @@ bool device_close(struct device *d);
 /** Virtio features that the guest may be offered: what the device has and this VMM knows how to
  * track. */
 uint64_t device_features(const struct device *d);
-/** Number of queues of the device (data queues and CVQ) and the largest ring it takes. */
-unsigned device_queue_count(const struct device *d);
+/** Number of queues (data queues and CVQ) that there are for a driver which took @features, and the
+ * largest ring the device takes. */
+unsigned device_queue_count(const struct device *d, uint64_t features);
 uint16_t device_queue_max(const struct device *d);
 /** Copy of the device's config space as read at open; returns its length (at most @len bytes
  * copied). */
@@ -105,7 +106,8 @@ struct device_arena {
 	int readable_fd, writable_fd;
 	uint64_t offset[2]; /* where each part begins in its file */
 	void *readable_host, *writable_host;
-	unsigned cvq_index, asid;
+	unsigned cvq_index; /* with all the features that are offered; it moves with MQ */
+	unsigned asid;
 };
 struct device_arena device_arena(const struct device *d);
 

@@ -42,6 +42,7 @@ struct device {
 	    attach;	/* its facts are fixed once the open is done; the rest is the thread's */
 	struct cvq cvq; /* the thread's, as is all below */
 	bool cvq_live;
+	unsigned cvq_index;	  /* of this start */
 	struct timespec deadline; /* of the command in flight */
 };
 

@@ -9,7 +9,7 @@
 
 #include "vhost.h"
 
-#define GROUPS_QUEUES_MAX 3
+#define GROUPS_QUEUES_MAX 17
 
 struct groups {
 	unsigned queues, cvq; /* @cvq == @queues: there is none */

@@ -73,16 +73,14 @@ static void on_committed(void *ctx, const struct ctrl_state *state)
 /* Do what a step of the CVQ asks for. */
 static void carry_out(struct device *d, unsigned todo)
 {
-	unsigned cvq = attach_cvq_index();
-
 	if (todo & CVQ_KICK) {
 		d->deadline = clock_after(d->cfg.deadline_ms);
 		event_signal(d->shadow_kick_fd);
 	}
 	if (todo & CVQ_INTERRUPT)
-		event_signal(d->call_fd[cvq]);
+		event_signal(d->call_fd[d->cvq_index]);
 	if (todo & CVQ_MORE)
-		event_signal(d->kick_fd[cvq]);
+		event_signal(d->kick_fd[d->cvq_index]);
 	if (todo & CVQ_GUEST_BROKE) {
 		d->cvq_live = false;
 		device_failed(d, "the guest's control ring cannot be followed");
@@ -96,7 +94,7 @@ static void carry_out(struct device *d, unsigned todo)
 static void pass_cvq_through(struct device *d, struct attach_queue *out,
 			     const struct device_queue *guest)
 {
-	unsigned cvq = attach_cvq_index();
+	unsigned cvq = d->cvq_index;
 	uint64_t table =
 	    guest->num *
 	    16ull; /* bytes of descriptors; the upper half is canaries, as in the arena */
@@ -122,6 +120,7 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 	struct ctrl_rules rules;
 
 	ctrl_rules_read(&rules, features, d->attach.config, d->attach.config_len);
+	rules.max_pairs = (uint16_t)ctrl_pairs(features, d->attach.pairs); /* as at the open */
 	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, &rules, guest->num, gpa(guest->desc),
 			    gpa(guest->driver), gpa(guest->device));
 	if (ret)
@@ -145,8 +144,8 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 static void start(struct device *d, uint64_t features, const struct device_queue *guest)
 {
 	struct attach_queue queues[DEVICE_QUEUES_MAX] = {0};
-	unsigned cvq = attach_cvq_index();
-	bool has_cvq = d->attach.has_cvq && (features >> VIRTIO_NET_F_CTRL_VQ & 1);
+	unsigned cvq = attach_cvq_index(&d->attach, features);
+	unsigned count = attach_queue_count(&d->attach, features);
 	struct err e = {0};
 
 	/*
@@ -157,7 +156,8 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		device_failed(d, e.text);
 		return;
 	}
-	for (unsigned q = 0; q < d->attach.queues && q != cvq; q++)
+	d->cvq_index = cvq;
+	for (unsigned q = 0; q < count && q != cvq; q++)
 		/* The guest's addresses go to the device as they are: its ASID has to hold, not a
 		 * check here. */
 		queues[q] = (struct attach_queue){guest[q].ready,	 guest[q].num,
@@ -165,7 +165,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 						  iova(guest[q].device), d->kick_fd[q],
 						  d->call_fd[q]};
 	/* Section 5.1.2: without CTRL_VQ there is no such queue, whatever its registers say. */
-	if (has_cvq && guest[cvq].ready) {
+	if (cvq < count && guest[cvq].ready) {
 		if (broken(d->cfg.breaks, BREAK_PASSTHROUGH)) {
 			pass_cvq_through(d, &queues[cvq], &guest[cvq]);
 		} else if (shadow_cvq(d, &queues[cvq], &guest[cvq], features)) {
@@ -185,7 +185,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		return;
 	}
 	tell_config(d, false); /* the reset has put back what was set before */
-	for (unsigned q = 0; q < d->attach.queues; q++)
+	for (unsigned q = 0; q < count; q++)
 		event_signal(
 		    d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
 }
@@ -243,7 +243,7 @@ static bool serve(struct device *d)
 {
 	struct pollfd fds[] = {
 	    {.fd = d->wake_fd, .events = POLLIN},
-	    {.fd = d->cvq_live ? d->kick_fd[attach_cvq_index()] : -1, .events = POLLIN},
+	    {.fd = d->cvq_live ? d->kick_fd[d->cvq_index] : -1, .events = POLLIN},
 	    {.fd = d->cvq_live ? d->shadow_call_fd : -1, .events = POLLIN},
 	    {.fd = d->config_fd, .events = POLLIN},
 	};
@@ -263,7 +263,7 @@ static bool serve(struct device *d)
 		carry_out(d, cvq_device_call(&d->cvq));
 	}
 	if (fds[1].revents && d->cvq_live) {
-		event_drain(d->kick_fd[attach_cvq_index()]);
+		event_drain(d->kick_fd[d->cvq_index]);
 		carry_out(d, cvq_guest_kick(&d->cvq));
 	}
 	if (on_deadline(d) && ms_until(&d->deadline) == 0)

@@ -373,17 +373,23 @@ void ctrl_reset(struct ctrl_state *s, const struct ctrl_rules *r)
 	s->offloads = r->features & ALL_OFFLOADS;
 }
 
+unsigned ctrl_pairs(uint64_t features, unsigned max_pairs)
+{
+	return negotiated(features, VIRTIO_NET_F_MQ) || negotiated(features, VIRTIO_NET_F_RSS)
+		   ? max_pairs
+		   : 1;
+}
+
 void ctrl_rules_read(struct ctrl_rules *r, uint64_t features, const void *config, size_t len)
 {
 	struct virtio_net_config c = {0};
 	bool rss = negotiated(features, VIRTIO_NET_F_RSS);
 
 	memcpy(&c, config, len < sizeof(c) ? len : sizeof(c));
-	*r = (struct ctrl_rules){.features = features, .max_pairs = 1};
+	*r = (struct ctrl_rules){.features = features};
 	if (negotiated(features, VIRTIO_NET_F_MAC))
 		memcpy(r->mac, c.mac, sizeof(r->mac));
-	if (negotiated(features, VIRTIO_NET_F_MQ) || rss)
-		r->max_pairs = le16toh(c.max_virtqueue_pairs);
+	r->max_pairs = (uint16_t)ctrl_pairs(features, le16toh(c.max_virtqueue_pairs));
 	if (r->max_pairs > CTRL_PAIRS_MAX)
 		r->max_pairs = CTRL_PAIRS_MAX;
 	if (rss)

@@ -38,6 +38,10 @@ struct ctrl_rules {
 	uint32_t hash_types; /* supported_hash_types */
 };
 
+/** How many pairs of data queues a device has whose driver took @features; the CVQ comes after the
+ * last of them (section 5.1.2). @max_pairs: max_virtqueue_pairs. */
+unsigned ctrl_pairs(uint64_t features, unsigned max_pairs);
+
 /** Read the rules from a config space of @len bytes. What lies behind its end, or needs a feature
  * that was not negotiated (section 5.1.4), is 0. */
 void ctrl_rules_read(struct ctrl_rules *r, uint64_t features, const void *config, size_t len);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MMIO_QUEUES_MAX 3
+#define MMIO_QUEUES_MAX 17 /* eight pairs of data queues and a CVQ */
 #define MMIO_CONFIG_MAX 64
 #define MMIO_SIZE 0x1000
 #define MMIO_QUEUE_NOTIFY                                                                          \

@@ -18,13 +18,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define CVQ 2 /* its index, without VIRTIO_NET_F_MQ (section 5.1.2) */
-
 int net_init(struct net *n, struct device *dev, struct err *e)
 {
 	*n = (struct net){.dev = dev,
 			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-			  .queues = device_queue_count(dev),
+			  .queues = device_queue_count(dev, device_features(dev)),
 			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
 	size_t len = device_read_config(dev, n->config, sizeof(n->config));
 
@@ -128,15 +126,13 @@ static void notify(const struct net *n, unsigned q)
 	(void)written;
 }
 
-/* Section 5.1.2: the control queue exists only where CTRL_VQ was negotiated. */
+/* Section 5.1.2: which queues there are is settled with the features. */
 static void count_queues(struct net *n)
 {
-	const struct mmio *m = &n->mmio;
+	struct mmio *m = &n->mmio;
+	bool settled = m->status & VIRTIO_CONFIG_S_FEATURES_OK;
 
-	n->mmio.queues = n->queues;
-	if ((m->status & VIRTIO_CONFIG_S_FEATURES_OK) && n->queues > CVQ &&
-	    !(m->driver >> VIRTIO_NET_F_CTRL_VQ & 1))
-		n->mmio.queues = CVQ;
+	m->queues = settled ? device_queue_count(n->dev, m->driver) : n->queues;
 }
 
 static void write_register(struct net *n, const struct bus_access *a)

@@ -137,7 +137,7 @@ static enum known_verdict starve(struct known_run *r, char *interface, struct ne
 static enum known_verdict run(struct known_run *r)
 {
 	const struct net_options options = {
-	    .name = WORLD_NAME, .api = 1, .mac = {0x52, 0x54, 0, 0, 0, 1}};
+	    .name = WORLD_NAME, .api = 1, .pairs = 1, .mac = {0x52, 0x54, 0, 0, 0, 1}};
 	struct vduse_facts facts;
 	struct vduse_setup setup;
 	struct net *net = NULL;

@@ -39,13 +39,12 @@ int64_t world_ms(void)
 
 int world_create(struct world *w, unsigned queues, struct err *e)
 {
-	static const uint32_t group[WORLD_QUEUES] = {0, 0, 1};
 	const struct vduse_setup setup = {.name = WORLD_NAME,
 					  .api = 1,
 					  .device_id = VIRTIO_ID_NET,
 					  .features = world_features,
 					  .queues = queues,
-					  .queue_group = group,
+					  .queue_group = {0, 0, 1},
 					  .groups = 2,
 					  .spaces = 2,
 					  .config_len = 16};

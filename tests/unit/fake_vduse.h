@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAKE_QUEUES 3
+#define FAKE_QUEUES 17
 #define FAKE_SPACES 2
 
 /** What a client has mapped. */

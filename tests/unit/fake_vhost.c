@@ -80,7 +80,7 @@ GETTER(get_device_id, uint32_t, fake.device_id)
 GETTER(get_backend_features, uint64_t, fake.backend_offered)
 GETTER(get_features, uint64_t, fake.features)
 GETTER(get_status, uint8_t, fake.status)
-GETTER(get_config_size, uint32_t, 8)
+GETTER(get_config_size, uint32_t, fake.pairs ? 10 : 8)
 GETTER(get_vqs_count, uint32_t, fake.queues)
 GETTER(get_group_num, uint32_t, fake.groups)
 GETTER(get_as_num, uint32_t, fake.spaces)
@@ -91,6 +91,8 @@ int vhost_get_config(const struct vhost *v, void *buf, uint32_t len, struct err 
 	(void)v;
 	CALLED(e);
 	memset(buf, fake.config, len);
+	if (len >= 10)
+		memcpy((uint8_t *)buf + 8, &fake.pairs, 2);
 	return 0;
 }
 

@@ -29,16 +29,17 @@ struct fake {
 	uint64_t backend_offered, features;
 	uint32_t device_id, queues, groups, spaces;
 	uint64_t iova_first, iova_last;
-	uint32_t group[8];
+	uint32_t group[17];
 	/* Of rings: asked for only if backend_offered has VHOST_F_DESC_ASID. */
-	uint32_t desc_group[8], desc_group_after_live[8];
-	uint32_t group_after_live[8]; /* what GET_VRING_GROUP says once DRIVER_OK is set */
-	bool drops_asid;	      /* the kernel ignores an IOTLB message's ASID */
-	uint8_t refuses_status;	      /* a status bit that is never taken */
-	const char *fail_call;	      /* this call fails with EIO ... */
-	unsigned fail_skip;	      /* ... after so many successes */
+	uint32_t desc_group[17], desc_group_after_live[17];
+	uint32_t group_after_live[17]; /* what GET_VRING_GROUP says once DRIVER_OK is set */
+	bool drops_asid;	       /* the kernel ignores an IOTLB message's ASID */
+	uint8_t refuses_status;	       /* a status bit that is never taken */
+	const char *fail_call;	       /* this call fails with EIO ... */
+	unsigned fail_skip;	       /* ... after so many successes */
 	bool answers_late; /* at a reset the device still completes the command that it was given */
-	uint8_t config;	   /* every byte of the config space */
+	uint8_t config;	   /* every byte of the config space, ... */
+	uint16_t pairs;	   /* ... but for max_virtqueue_pairs, if this is not 0 */
 	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
 
 	/* What happened. */
@@ -48,7 +49,7 @@ struct fake {
 	uint32_t group_asid[8];
 	struct fake_map map[FAKE_MAPS];
 	unsigned maps;
-	struct fake_queue queue[8];
+	struct fake_queue queue[17];
 	int config_fd;
 	uint16_t used_idx; /* of the device's side of the shadow ring */
 };

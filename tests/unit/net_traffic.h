@@ -38,32 +38,47 @@ static inline uint8_t *ram(unsigned q, uint32_t at)
 	return c.ring[q].ram + at;
 }
 
+static inline void give_buffer_to(unsigned rx, uint32_t len)
+{
+	client_offer(&c, rx, IN, len, VRING_DESC_F_WRITE);
+}
+
 static inline void give_buffer(uint32_t len)
 {
-	client_offer(&c, NET_RX, IN, len, VRING_DESC_F_WRITE);
+	give_buffer_to(NET_RX, len);
 }
 
 /* Send HEADER + @len bytes, all @fill, and wait for their completion; gives its used length. */
+static inline uint32_t send_frame_on(unsigned tx, uint32_t len, int fill)
+{
+	uint16_t used = ring_used(&c.ring[tx])->idx;
+
+	memset(ram(tx, OUT), fill, HEADER + len);
+	client_offer(&c, tx, OUT, HEADER + len, 0);
+	client_kick(tx);
+	client_used(&c, tx, (uint16_t)(used + 1));
+	return client_last(&c, tx)->len;
+}
+
 static inline uint32_t send_frame(uint32_t len, int fill)
 {
-	uint16_t used = ring_used(&c.ring[NET_TX])->idx;
+	return send_frame_on(NET_TX, len, fill);
+}
 
-	memset(ram(NET_TX, OUT), fill, HEADER + len);
-	client_offer(&c, NET_TX, OUT, HEADER + len, 0);
-	client_kick(NET_TX);
-	client_used(&c, NET_TX, (uint16_t)(used + 1));
-	return client_last(&c, NET_TX)->len;
+static inline void came_back_on(unsigned rx, uint16_t used, uint32_t len, int fill)
+{
+	static const uint8_t header[HEADER] = {[10] = 1}; /* one buffer, and nothing else said */
+
+	client_used(&c, rx, used);
+	assert_int_equal(client_last(&c, rx)->len, HEADER + len);
+	assert_memory_equal(ram(rx, IN), header, HEADER);
+	for (uint32_t i = 0; i < len; i++)
+		assert_int_equal(*ram(rx, IN + HEADER + i), fill);
 }
 
 static inline void came_back(uint16_t used, uint32_t len, int fill)
 {
-	static const uint8_t header[HEADER] = {[10] = 1}; /* one buffer, and nothing else said */
-
-	client_used(&c, NET_RX, used);
-	assert_int_equal(client_last(&c, NET_RX)->len, HEADER + len);
-	assert_memory_equal(ram(NET_RX, IN), header, HEADER);
-	for (uint32_t i = 0; i < len; i++)
-		assert_int_equal(*ram(NET_RX, IN + HEADER + i), fill);
+	came_back_on(NET_RX, used, len, fill);
 }
 
 static inline unsigned irqs(unsigned q)
@@ -85,19 +100,19 @@ static inline void called(unsigned q, unsigned before)
 /* Have the CVQ do @len bytes of @cmd; gives the ack, or -1 if it was completed without one. */
 static inline int control(const void *cmd, uint32_t len)
 {
-	struct guest_ring *r = &c.ring[NET_CVQ];
+	struct guest_ring *r = &c.ring[client_cvq];
 	uint16_t used = ring_used(r)->idx;
 
-	memcpy(ram(NET_CVQ, OUT), cmd, len);
-	*ram(NET_CVQ, IN) = 0xee;
-	ring_set(r, 0, client_base[NET_CVQ] + OUT, len, VRING_DESC_F_NEXT, 1);
-	ring_set(r, 1, client_base[NET_CVQ] + IN, 1, VRING_DESC_F_WRITE, 0);
+	memcpy(ram(client_cvq, OUT), cmd, len);
+	*ram(client_cvq, IN) = 0xee;
+	ring_set(r, 0, client_base[client_cvq] + OUT, len, VRING_DESC_F_NEXT, 1);
+	ring_set(r, 1, client_base[client_cvq] + IN, 1, VRING_DESC_F_WRITE, 0);
 	ring_offer(r, 0);
-	client_kick(NET_CVQ);
-	client_used(&c, NET_CVQ, (uint16_t)(used + 1));
-	uint32_t wrote = client_last(&c, NET_CVQ)->len;
-	assert_int_equal(*ram(NET_CVQ, IN) != 0xee, wrote);
-	return wrote ? *ram(NET_CVQ, IN) : -1;
+	client_kick(client_cvq);
+	client_used(&c, client_cvq, (uint16_t)(used + 1));
+	uint32_t wrote = client_last(&c, client_cvq)->len;
+	assert_int_equal(*ram(client_cvq, IN) != 0xee, wrote);
+	return wrote ? *ram(client_cvq, IN) : -1;
 }
 
 /* What was kicked for before the first of two commands has been looked at after the second. */

@@ -32,9 +32,9 @@ static int setup_at(uint64_t arena_iova)
 	if (gmem_add(&mem, gpa(0), RAM_SIZE, ram) ||
 	    arena_create(&a, iova(arena_iova), key, 1, 0, &ignored))
 		return -1;
-	for (unsigned q = 0; q < 3; q++)
+	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
 		queues[q] = (struct attach_queue){
-		    true, 64, iova(0x1000 * q), iova(0x2000), iova(0x3000), -1, -1};
+		    true, 64, iova(0x1000ull * q), iova(0x2000), iova(0x3000), -1, -1};
 	return 0;
 }
 
@@ -104,6 +104,114 @@ static void cvq_shares_its_group(void **state)
 	(void)state;
 	fake.group[1] = 1;
 	refused("shares group 1 with queue 1");
+}
+
+#define MQ (1ull << 22)
+
+/* Four pairs; queue 2 and the last are each alone in a group, so that either can be the CVQ. */
+static void four_pairs(void)
+{
+	fake_reset();
+	e = (struct err){0};
+	fake.pairs = 4;
+	fake.queues = 9;
+	fake.groups = 3;
+	fake.group[2] = 2;
+	fake.group[8] = 1;
+	memcpy(fake.group_after_live, fake.group, sizeof(fake.group));
+	memset(fake.group_asid, 0xff, sizeof(fake.group_asid));
+}
+
+static unsigned enabled(void)
+{
+	unsigned n = 0;
+
+	while (n < 17 && fake.queue[n].enabled)
+		n++;
+	return n;
+}
+
+/* Section 5.1.2: what was negotiated says which queue is the CVQ. */
+static void the_cvq_is_where_the_features_put_it(void **state)
+{
+	(void)state;
+	four_pairs();
+	assert_int_equal(open_device(0), 0);
+	assert_int_equal(at.pairs, 4);
+	assert_true(at.features & MQ);
+	for (unsigned i = 0; i < 4; i++) { /* each start anew, whatever the last one took */
+		uint64_t features = 1ull << 32 | CVQ_BITS | (i % 2 ? MQ : 0);
+
+		assert_int_equal(attach_start(&at, features, queues, &e), 0);
+		assert_int_equal(attach_cvq_index(&at, features), i % 2 ? 8 : 2);
+		assert_int_equal(enabled(), i % 2 ? 9 : 3);
+		assert_int_equal(fake.group_asid[0], 0);
+		assert_int_equal(fake.group_asid[1], i % 2);
+		assert_int_equal(fake.group_asid[2], !(i % 2));
+	}
+	assert_int_equal(attach_queue_count(&at, 0), 2);
+	assert_int_equal(attach_queue_count(&at, MQ), 8);
+	attach_close(&at);
+}
+
+static void pairs_that_cannot_be_are_not_offered(void **state)
+{
+	static const struct {
+		uint16_t pairs;
+		uint32_t queues;
+	} none[] = {{9, 19}, {0x8000, 19}, {4, 8}, {2, 4}, {0x400, 9}};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		four_pairs();
+		fake.pairs = none[i].pairs;
+		fake.queues = none[i].queues;
+		fake.group[2] = 1;
+		assert_int_equal(open_device(0), 0);
+		assert_false(at.features & (MQ | 1ull << 60));
+		assert_int_equal(at.pairs, 1);
+		assert_int_equal(attach_queue_count(&at, at.features), 3);
+		attach_close(&at);
+	}
+}
+
+/* A device whose queue 2 is like any other's: a driver that takes MQ can be had, and no other. */
+static void a_cvq_that_only_mq_isolates(void **state)
+{
+	(void)state;
+	four_pairs();
+	fake.group[2] = fake.group_after_live[2] = 0;
+	assert_int_equal(open_device(0), 0);
+	assert_int_equal(e.kind, ERR_NONE);
+	assert_int_equal(attach_start(&at, 1ull << 32 | CVQ_BITS | MQ, queues, &e), 0);
+	assert_true(start_device() < 0);
+	assert_non_null(strstr(e.text, "CVQ (queue 2) shares group 0"));
+	attach_close(&at);
+	four_pairs();
+	fake.group[2] = fake.group[8] = 0;
+	refused("CVQ (queue 2) shares group 0");
+	four_pairs(); /* and the reverse */
+	fake.group[8] = fake.group_after_live[8] = 0;
+	assert_int_equal(open_device(0), 0);
+	assert_int_equal(start_device(), 0);
+	assert_true(attach_start(&at, 1ull << 32 | CVQ_BITS | MQ, queues, &e) < 0);
+	assert_non_null(strstr(e.text, "CVQ (queue 8) shares group 0"));
+	attach_close(&at);
+}
+
+/* A parent that says nothing of its CVQ says nothing of MQ either, but has the pairs. */
+static void a_private_cvq_may_have_pairs(void **state)
+{
+	(void)state;
+	for (uint16_t pairs = 1; pairs < 5; pairs += 3) {
+		four_pairs();
+		fake.pairs = pairs;
+		fake.features = 1ull << 32;
+		assert_int_equal(attach_open(&at, "/dev/fake", &mem, &a, true, 0, &e), 0);
+		assert_int_equal(!!(at.features & MQ), pairs > 1);
+		assert_int_equal(at.pairs, pairs);
+		attach_close(&at);
+	}
 }
 
 /* As mlx5_vdpa has it: buffers of data queues, the CVQ, descriptors of data queues. */
@@ -499,6 +607,10 @@ int main(void)
 		TEST(one_address_space),
 		TEST(one_group),
 		TEST(cvq_shares_its_group),
+		TEST(the_cvq_is_where_the_features_put_it),
+		TEST(pairs_that_cannot_be_are_not_offered),
+		TEST(a_cvq_that_only_mq_isolates),
+		TEST(a_private_cvq_may_have_pairs),
 		TEST(more_groups_than_address_spaces),
 		TEST(cvq_shares_a_group_with_rings),
 		TEST(a_group_that_is_not_there),

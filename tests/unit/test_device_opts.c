@@ -62,6 +62,7 @@ static void defaults_are_as_documented(void **state)
 	assert_string_equal(o.net.name, "rf0");
 	assert_int_equal(o.net.api, -1); /* what the kernel has */
 	assert_int_equal(o.net.breaks, 0);
+	assert_int_equal(o.net.pairs, 1);
 	assert_false(o.sim);
 	assert_int_equal(o.net.shape, NET_SHAPE_NET);
 	assert_int_equal(o.net.mac[0] & 3, 2); /* one of our own, and no group's */
@@ -77,10 +78,11 @@ static void every_option_arrives(void **state)
 {
 	(void)state;
 	accepted(
-	    "--name A-z_0.9 --api 0 --queue-pairs 1 --backend loopback --private-cvq "
+	    "--name A-z_0.9 --api 0 --queue-pairs 8 --backend loopback --private-cvq "
 	    "--mac 02:aB:cd:EF:00:99 --trace t.json --state s.json --timeout 86400 -v --quiet");
 	assert_string_equal(o.net.name, "A-z_0.9");
 	assert_int_equal(o.net.api, 0);
+	assert_int_equal(o.net.pairs, 8);
 	assert_true(o.net.private_cvq && o.verbose && o.quiet && !o.help);
 	assert_memory_equal(o.net.mac, "\x02\xab\xcd\xef\x00\x99", 6);
 	assert_string_equal(o.trace, "t.json");
@@ -113,7 +115,7 @@ static void bad_values_are_named(void **state)
 	    {"--parent", ",vdpa,sim,VDUSE,mlx5"},
 	    {"--shape", ",net2,mlx,Mlx5"},
 	    {"--api", ",2,-1,0x1,1x,one,4294967296,18446744073709551616"},
-	    {"--queue-pairs", ",0,2,01"},
+	    {"--queue-pairs", ",0,9,-1,+2,1x,256"},
 	    {"--backend", ",tap2,sinks,loopbac,Loopback,Tap"},
 	    {"--mac", ",02:00:00:00:00,02:00:00:00:00:0,02:00:00:00:00:01:,2:00:00:00:00:001,"
 		      "03:00:00:00:00:01,ff:ff:ff:ff:ff:ff,02-00-00-00-00-01,02:00:00:00:00:0g,"
@@ -176,6 +178,7 @@ static void a_simulator_takes_what_it_has(void **state)
 	accepted("--parent vdpa_sim --parent vduse --name n --api 1");
 	assert_false(o.sim);
 	refused("--name n --parent vdpa_sim --api 0", "--api");
+	refused("--name n --parent vdpa_sim --queue-pairs 2", "--queue-pairs");
 	refused("--name n --shape mlx5 --parent vdpa_sim", "--shape");
 	refused("--name n --parent vdpa_sim --private-cvq", "--private-cvq");
 	if (RINGFENCE_BREAKS)

@@ -13,7 +13,9 @@
 #define STATUS 0x070
 #define CTRL_VQ (1ull << 17)
 #define VERSION_1 (1ull << 32)
-#define OFFERED (VERSION_1 | CTRL_VQ | 1ull << 5)
+#define MQ (1ull << 22)
+#define OFFERED (TAKEN | MQ)
+#define TAKEN (VERSION_1 | CTRL_VQ | 1ull << 5)
 
 /* The device's side. */
 static struct {
@@ -34,10 +36,10 @@ uint64_t device_features(const struct device *d)
 	return OFFERED;
 }
 
-unsigned device_queue_count(const struct device *d)
+unsigned device_queue_count(const struct device *d, uint64_t features)
 {
 	(void)d;
-	return 3;
+	return (features & MQ ? 8u : 2u) + !!(features & CTRL_VQ);
 }
 
 uint16_t device_queue_max(const struct device *d)
@@ -56,7 +58,7 @@ size_t device_read_config(const struct device *d, void *buf, size_t len)
 int device_kick_fd(const struct device *d, unsigned q)
 {
 	(void)d;
-	assert_in_range(q, 0, 2);
+	assert_in_range(q, 0, 8);
 	return dev.kick[q];
 }
 
@@ -181,9 +183,9 @@ static void start(uint64_t features)
 static void queues_are_handed_on(void **state)
 {
 	(void)state;
-	start(OFFERED);
+	start(TAKEN);
 	assert_int_equal(dev.starts, 1);
-	assert_int_equal(dev.features, OFFERED);
+	assert_int_equal(dev.features, TAKEN);
 	assert_int_equal(dev.count, 3);
 	for (unsigned q = 0; q < 3; q++) {
 		assert_true(dev.queue[q].ready);
@@ -201,8 +203,8 @@ static void every_queue_is_wired(void **state)
 	ioeventfds = irqfds = 0;
 	n.mmio.queues = 2; /* whatever a driver has negotiated */
 	assert_int_equal(net_wire(&n, &vm, gpa(0xd0000000), 5, &e), 0);
-	assert_int_equal(ioeventfds, 3);
-	assert_int_equal(irqfds, 4);
+	assert_int_equal(ioeventfds, 9);
+	assert_int_equal(irqfds, 10);
 }
 
 /* Section 5.1.2: there is a control queue only with CTRL_VQ. */
@@ -213,7 +215,7 @@ static void without_ctrl_vq_queue_2_does_not_exist(void **state)
 	(void)state;
 	wr(0x030, 2);
 	assert_int_equal(rd(0x034, 4), 256); /* nothing is negotiated yet */
-	start(OFFERED & ~CTRL_VQ);
+	start(TAKEN & ~CTRL_VQ);
 	assert_int_equal(rd(0x034, 4), 0);
 	assert_int_equal(rd(0x044, 4), 0);
 	assert_int_equal(dev.starts, 1);
@@ -226,11 +228,34 @@ static void without_ctrl_vq_queue_2_does_not_exist(void **state)
 	wr(STATUS, 0);
 	wr(0x030, 2);
 	assert_int_equal(rd(0x034, 4), 256);
-	start(OFFERED);
+	start(TAKEN);
 	assert_int_equal(dev.count, 3);
 	assert_true(dev.queue[2].ready);
 	wr(0x050, 2);
 	assert_int_equal(eventfd_read(dev.kick[2], &kicks), 0);
+}
+
+/* Nor, without MQ, any queue behind it; with MQ it comes after all pairs. */
+static void queues_are_those_of_the_features(void **state)
+{
+	(void)state;
+	wr(0x030, 8);
+	assert_int_equal(rd(0x034, 4), 256);
+	wr(0x030, 9);
+	assert_int_equal(rd(0x034, 4), 0);
+	start(TAKEN);
+	for (uint32_t q = 3; q < 9; q++) {
+		set_up_queue(q);
+		assert_int_equal(rd(0x034, 4), 0);
+	}
+	wr(STATUS, 0);
+	negotiate(TAKEN | MQ);
+	for (uint32_t q = 0; q < 9; q++)
+		set_up_queue(q);
+	wr(STATUS, 15);
+	assert_int_equal(dev.count, 9);
+	for (unsigned q = 0; q < 9; q++)
+		assert_true(dev.queue[q].ready);
 }
 
 static const struct ctrl_state with_mac = {.mac_set = true, .mac = {2, 9, 8, 7, 6, 5}};
@@ -240,7 +265,7 @@ static const struct ctrl_state without_mac = {.mac = {1, 1, 1, 1, 1, 1}, .rx = {
 static void a_new_address_shows_in_the_config_space(void **state)
 {
 	(void)state;
-	start(OFFERED);
+	start(TAKEN);
 	uint64_t generation = rd(0x0fc, 4);
 	net_state(&n, &without_mac);
 	assert_int_equal(rd(0x100, 4), 2);
@@ -258,7 +283,7 @@ static void a_new_address_shows_in_the_config_space(void **state)
 static void a_reset_brings_the_old_address_back(void **state)
 {
 	(void)state;
-	start(OFFERED);
+	start(TAKEN);
 	net_state(&n, &with_mac);
 	uint64_t generation = rd(0x0fc, 4);
 	wr(STATUS, 0);
@@ -271,13 +296,13 @@ static void a_reset_brings_the_old_address_back(void **state)
 static void what_was_reset_is_not_shown(void **state)
 {
 	(void)state;
-	start(OFFERED);
+	start(TAKEN);
 	dev.slow = true;
 	wr(STATUS, 0);
 	assert_int_equal(rd(STATUS, 4), 15); /* still going on */
 	net_state(&n, &with_mac);
 	assert_int_equal(rd(0x100, 4), 2);
-	start(OFFERED);
+	start(TAKEN);
 	net_state(&n, &with_mac);
 	assert_int_equal(rd(0x100, 4), 2);
 	dev.idle = true; /* nobody has looked at status since, and still it is a new session */
@@ -293,7 +318,7 @@ static void failure_needs_a_live_driver(void **state)
 	net_failed(&n);
 	assert_int_equal(rd(STATUS, 4), 0);
 	assert_int_equal(eventfd_read(n.config_fd, &told), -1);
-	start(OFFERED);
+	start(TAKEN);
 	net_failed(&n);
 	assert_int_equal(rd(STATUS, 4), 15 | 64);
 	assert_int_equal(eventfd_read(n.config_fd, &told), 0);
@@ -306,6 +331,7 @@ int main(void)
 	    TEST(queues_are_handed_on),
 	    TEST(every_queue_is_wired),
 	    TEST(without_ctrl_vq_queue_2_does_not_exist),
+	    TEST(queues_are_those_of_the_features),
 	    TEST(a_new_address_shows_in_the_config_space),
 	    TEST(a_reset_brings_the_old_address_back),
 	    TEST(what_was_reset_is_not_shown),

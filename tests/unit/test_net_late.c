@@ -29,9 +29,10 @@ uint64_t device_features(const struct device *d)
 	return 1ull << VIRTIO_F_VERSION_1;
 }
 
-unsigned device_queue_count(const struct device *d)
+unsigned device_queue_count(const struct device *d, uint64_t features)
 {
 	(void)d;
+	(void)features;
 	return 2;
 }
 

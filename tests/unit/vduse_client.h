@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client and driver of the VDUSE network device, behind the fake kernel: three rings, of which
- * the CVQ's lies at the very IOVAs of RX's, but in ASID 1. Its waits end after 3 seconds.
+ * A client and driver of the VDUSE network device, behind the fake kernel: a ring for each queue,
+ * of which the CVQ's lies at the very IOVAs of the first, but in ASID 1. Its waits end after 3
+ * seconds.
  */
 #ifndef VDUSE_CLIENT_H
 #define VDUSE_CLIENT_H
@@ -30,12 +31,36 @@
 #define CLIENT_STATUS                                                                              \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
 
+/* Pairs that the device has, and the queue that this client takes for its CVQ. */
+static unsigned client_pairs = 1, client_cvq = NET_CVQ;
 /* The IOVA of each ring's memory. */
-static const uint64_t client_base[NET_QUEUES] = {0x100000, 0x200000, 0x100000};
+static uint64_t client_base[AS_QUEUES_MAX] = {0x100000, 0x200000, 0x100000};
+
+static inline unsigned client_queues(void)
+{
+	return 2 * client_pairs + 1;
+}
+
+/** The groups of a device with so many pairs. */
+static inline unsigned client_group(unsigned q)
+{
+	if (q == 2 * client_pairs)
+		return NET_GROUP_CVQ;
+	return q == NET_CVQ ? NET_GROUP_SECOND : NET_GROUP_DATA;
+}
+
+/** The client of a device with @pairs, that takes MQ or does not. Before client_map(). */
+static inline void client_is(unsigned pairs, bool mq)
+{
+	client_pairs = pairs;
+	client_cvq = mq ? 2 * pairs : NET_CVQ;
+	for (unsigned q = 0; q < client_queues(); q++)
+		client_base[q] = q == client_cvq ? 0x100000 : 0x100000 * (q + 1ull);
+}
 
 struct client {
-	struct guest_ring ring[NET_QUEUES];
-	struct fake_memory mem[NET_QUEUES];
+	struct guest_ring ring[AS_QUEUES_MAX];
+	struct fake_memory mem[AS_QUEUES_MAX];
 	struct vduse_dev *dev;
 	struct net *net;
 	struct trace *trace; /* NULL, or the test's */
@@ -118,9 +143,9 @@ static inline void client_start(uint64_t features)
 	client_features(features);
 	assert_int_equal(client_status(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER), 0);
 	assert_int_equal(client_status(CLIENT_STATUS), 0);
-	assert_int_equal(client_asid(NET_GROUP_DATA, 0), 0);
-	assert_int_equal(client_asid(NET_GROUP_CVQ, 1), 0);
-	for (unsigned q = 0; q < NET_QUEUES; q++)
+	for (unsigned q = 0; q < client_queues(); q++)
+		assert_int_equal(client_asid(client_group(q), q == client_cvq), 0);
+	for (unsigned q = 0; q < client_queues(); q++)
 		assert_int_equal(client_ready(q, true), 0);
 	assert_int_equal(client_status(CLIENT_STATUS | VIRTIO_CONFIG_S_DRIVER_OK), 0);
 }
@@ -164,7 +189,7 @@ static inline void client_offer(struct client *c, unsigned q, uint32_t at, uint3
 static inline void client_rings(struct client *c)
 {
 	fake_vduse_lock();
-	for (unsigned q = 0; q < NET_QUEUES; q++) {
+	for (unsigned q = 0; q < client_queues(); q++) {
 		memset(c->ring[q].ram, 0, RING_RAM);
 		c->ring[q].avail_idx = 0;
 		fake_vduse.vq[q] =
@@ -178,10 +203,10 @@ static inline void client_rings(struct client *c)
 
 static inline int client_map(struct client *c)
 {
-	for (unsigned q = 0; q < NET_QUEUES; q++) {
+	for (unsigned q = 0; q < client_queues(); q++) {
 		if (fake_memory_make(&c->mem[q], RING_RAM, 0, c->ring[q].ram))
 			return -1;
-		fake_vduse_map(q == NET_CVQ, client_base[q], RING_RAM, VDUSE_ACCESS_RW,
+		fake_vduse_map(q == client_cvq, client_base[q], RING_RAM, VDUSE_ACCESS_RW,
 			       c->mem[q].fd, 0);
 	}
 	client_rings(c);
@@ -193,6 +218,7 @@ static inline int client_open(struct client *c, int api, bool private_cvq)
 {
 	struct net_options o = {.name = "unit",
 				.api = api,
+				.pairs = client_pairs,
 				.private_cvq = private_cvq,
 				.backend_features = c->backend ? backend_features(c->backend) : 0,
 				.trace = c->trace,
@@ -214,7 +240,7 @@ static inline int client_close(struct client *c)
 		ret = vduse_destroy(c->dev, &c->e);
 	c->net = NULL;
 	c->dev = NULL;
-	for (unsigned q = 0; q < NET_QUEUES; q++)
+	for (unsigned q = 0; q < client_queues(); q++)
 		fake_memory_drop(&c->mem[q]);
 	return ret;
 }

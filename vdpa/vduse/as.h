@@ -25,8 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AS_QUEUES_MAX 3
-#define AS_GROUPS_MAX 3
+#define AS_QUEUES_MAX 17
+#define AS_GROUPS_MAX 4
 #define AS_SPACES_MAX 2
 
 /** A mapped region, as the kernel described it: [start, last] of one ASID. */

@@ -63,9 +63,9 @@ struct vduse_setup {
 	uint64_t features;	   /* offered */
 	uint64_t private_features; /* accepted though not offered: agreed with our own client */
 	unsigned queues;
-	const uint32_t *queue_group;	  /* per queue; with API 0 all are in group 0 */
-	unsigned groups, spaces;	  /* with API 0 there is one of each */
-	uint8_t config[VDUSE_CONFIG_LEN]; /* what a client finds after every reset */
+	uint32_t queue_group[AS_QUEUES_MAX]; /* with API 0 all are in group 0 */
+	unsigned groups, spaces;	     /* with API 0 there is one of each */
+	uint8_t config[VDUSE_CONFIG_LEN];    /* what a client finds after every reset */
 	size_t config_len;
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */

@@ -23,7 +23,6 @@
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_NET_F_MAC) |         \
 	 BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                                 \
 	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
-/* MQ, RSS and HASH_REPORT are carried out (netctl.c) but want more than one pair of queues. */
 #define CONTROL                                                                                    \
 	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
 	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_VLAN) |                           \
@@ -40,26 +39,28 @@ struct net {
 
 void net_describe(struct vduse_setup *s, const struct net_options *o)
 {
-	static const uint32_t group[NET_QUEUES] = {
-	    [NET_RX] = NET_GROUP_DATA, [NET_TX] = NET_GROUP_DATA, [NET_CVQ] = NET_GROUP_CVQ};
+	const unsigned groups = o->pairs > 1 ? NET_GROUP_SECOND + 1 : NET_GROUPS;
+	const uint64_t control = CONTROL | (o->pairs > 1 ? BIT(VIRTIO_NET_F_MQ) : 0);
 	struct virtio_net_config config = {.status = VIRTIO_NET_S_LINK_UP,
-					   .max_virtqueue_pairs = 1};
+					   .max_virtqueue_pairs = htole16((uint16_t)o->pairs)};
 
 	static_assert(sizeof(config) <= VDUSE_CONFIG_LEN, "the config space fits");
-	*s = (struct vduse_setup){
-	    .name = o->name,
-	    .api = o->api,
-	    .device_id = VIRTIO_ID_NET,
-	    .features = OFFERED | o->backend_features | (o->private_cvq ? 0 : CONTROL),
-	    .private_features = o->private_cvq ? CONTROL : 0,
-	    .queues = NET_QUEUES,
-	    .queue_group = group,
-	    .groups = o->shape == NET_SHAPE_MLX5 ? NET_GROUPS_MLX5 : NET_GROUPS,
-	    .spaces = NET_SPACES,
-	    .config_len = sizeof(config),
-	    .breaks = o->breaks,
-	    .trace = o->trace,
-	    .state = o->state};
+	*s = (struct vduse_setup){.name = o->name,
+				  .api = o->api,
+				  .device_id = VIRTIO_ID_NET,
+				  .features = OFFERED | o->backend_features |
+					      (o->private_cvq ? 0 : control),
+				  .private_features = o->private_cvq ? control : 0,
+				  .queues = 2 * o->pairs + 1,
+				  .groups = groups + (o->shape == NET_SHAPE_MLX5),
+				  .spaces = NET_SPACES,
+				  .config_len = sizeof(config),
+				  .breaks = o->breaks,
+				  .trace = o->trace,
+				  .state = o->state};
+	if (o->pairs > 1)
+		s->queue_group[NET_CVQ] = NET_GROUP_SECOND;
+	s->queue_group[2 * o->pairs] = NET_GROUP_CVQ; /* all others: NET_GROUP_DATA */
 	memcpy(config.mac, o->mac, sizeof(config.mac));
 	memcpy(s->config, &config, sizeof(config));
 }
@@ -71,9 +72,7 @@ static bool serve(void *ctx, unsigned q)
 	struct net *n = ctx;
 
 	netio_begin(&n->io);
-	if (q == NET_RX)
-		return netio_receive(&n->io);
-	return q == NET_CVQ ? netio_control(&n->io) : netio_send(&n->io);
+	return netio_serve(&n->io, q);
 }
 
 static void session(void *ctx)
@@ -83,8 +82,9 @@ static void session(void *ctx)
 
 static unsigned burst(void *ctx, unsigned q)
 {
-	(void)ctx;
-	return q == NET_CVQ ? CVQ_BURST : DATA_BURST;
+	struct net *n = ctx;
+
+	return q == netio_cvq(&n->io) ? CVQ_BURST : DATA_BURST;
 }
 
 static unsigned *calls(void *ctx)

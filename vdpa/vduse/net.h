@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtio network device on VDUSE: RX (0), TX (1), CVQ (2), and a backend (backend.h) in place of
- * a network. A frame that is looped back and finds no buffer on RX is lost; one of a tap's waits.
- * It must never let data queues, however busy, keep a control command waiting.
+ * A virtio network device on VDUSE: pairs of RX and TX, a CVQ, and a backend (backend.h) in place
+ * of a network. A frame that is looped back comes on the RX of its pair, and is lost if there is no
+ * buffer; one of a tap's comes on the first pair's, and waits. It must never let data queues,
+ * however busy, keep a control command waiting.
  */
 #ifndef VDUSE_NET_H
 #define VDUSE_NET_H
@@ -11,18 +12,24 @@
 
 struct backend;
 
+/** The queues of a driver that has not taken MQ (section 5.1.2). With MQ, pair p has RX in 2 p and
+ * TX in 2 p + 1, and the CVQ comes after all pairs. */
 enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
-
-/** The CVQ's group is its own, so that a client can put it into an address space of its own. */
-enum net_group { NET_GROUP_DATA, NET_GROUP_CVQ, NET_GROUPS };
+#define NET_PAIRS_MAX 8
 
 /**
- * How queues are grouped. As mlx5_vdpa has it, descriptors of data queues can be in a third group,
+ * The CVQ's group is its own, so that a client can put it into an address space of its own. Which
+ * queue it is depends on the features, and groups must be known before: where there is more than
+ * one pair, queue 2 is in a group of its own too.
+ */
+enum net_group { NET_GROUP_DATA, NET_GROUP_CVQ, NET_GROUPS, NET_GROUP_SECOND = NET_GROUPS };
+
+/**
+ * How queues are grouped. As mlx5_vdpa has it, descriptors of data queues can be in one group more,
  * so that there are more groups than address spaces; VDUSE cannot tell a client which queues' they
  * are (it has no get_vq_desc_group), so that no queue is in it.
  */
 enum net_shape { NET_SHAPE_NET, NET_SHAPE_MLX5 };
-#define NET_GROUPS_MLX5 3
 
 #define NET_SPACES 2
 /** The largest frame there can be: 64 KiB of IP, less one, and the Ethernet header. */
@@ -32,6 +39,7 @@ struct net_options {
 	const char *name;
 	int api; /* as in struct vduse_setup */
 	uint8_t mac[6];
+	unsigned pairs; /* 1 to NET_PAIRS_MAX */
 	enum net_shape shape;
 	bool private_cvq; /* CTRL_VQ is not offered, but served to a client that accepts it */
 	uint64_t backend_features; /* added to what is offered */

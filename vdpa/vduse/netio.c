@@ -6,7 +6,9 @@
 #include "netio.h"
 
 #include "../statefile.h"
+#include "wait.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -53,7 +55,8 @@ static void read_ability(struct netctl_ability *can, const struct vduse_dev *d)
 	struct virtio_net_config c;
 
 	memcpy(&c, d->setup.config, sizeof(c));
-	*can = (struct netctl_ability){.pairs = d->features & pairs ? c.max_virtqueue_pairs : 1,
+	*can = (struct netctl_ability){.pairs =
+					   d->features & pairs ? le16toh(c.max_virtqueue_pairs) : 1,
 				       .table = c.rss_max_indirection_table_length,
 				       .key = c.rss_max_key_size,
 				       .hash_types = c.supported_hash_types};
@@ -66,11 +69,21 @@ void netio_begin(struct netio *n)
 		return;
 	n->begun = true;
 	backend_begin(&n->backend, n->dev->features);
+	read_ability(&n->can, n->dev);
 	if (!(n->dev->features & 1ull << VIRTIO_NET_F_CTRL_VQ))
 		return;
-	read_ability(&n->can, n->dev);
 	netctl_reset(&n->ctl, &n->can, n->dev->features);
 	tell_state(n);
+}
+
+unsigned netio_cvq(const struct netio *n)
+{
+	return n->begun ? 2u * n->can.pairs : NET_CVQ;
+}
+
+unsigned netio_pairs(const struct netio *n)
+{
+	return n->ctl.pairs ? n->ctl.pairs : 1; /* without CTRL_VQ there is no more than that */
 }
 
 /* ---- chains ---- */
@@ -115,67 +128,70 @@ static int take(struct netio *n, unsigned q, struct vring_chain *c)
 
 /* ---- frames ---- */
 
-/* @frame, a header and @len bytes, goes to the driver (section 5.1.6.4). False: it has no buffer.
- */
-static bool deliver(struct netio *n, const uint8_t *frame, size_t len)
+/* @frame, a header and @len bytes, goes to the driver on @rx (section 5.1.6.4). False: there is no
+ * buffer. */
+static bool deliver(struct netio *n, unsigned rx, const uint8_t *frame, size_t len)
 {
 	struct vring_chain *c = &n->rx_chain;
 	bool fresh;
 
-	if (!vduse_queue_ready(n->dev, NET_RX, &fresh) || take(n, NET_RX, c) != 1)
+	if (!vduse_queue_ready(n->dev, rx, &fresh) || take(n, rx, c) != 1)
 		return false;
 	if (c->readable)
-		refuse(n, NET_RX, c->head, "readable");
-	else if (vring_write(ring(n, NET_RX), &n->dev->as, c, frame, NETIO_HEADER + len))
-		refuse(n, NET_RX, c->head, "buffer");
+		refuse(n, rx, c->head, "readable");
+	else if (vring_write(ring(n, rx), &n->dev->as, c, frame, NETIO_HEADER + len))
+		refuse(n, rx, c->head, "buffer");
 	else {
 		backend_capture(&n->backend, frame + NETIO_HEADER, len);
-		give_back(n, NET_RX, c->head, (uint32_t)(NETIO_HEADER + len));
+		give_back(n, rx, c->head, (uint32_t)(NETIO_HEADER + len));
 	}
 	return true;
 }
 
-static void loop_back(struct netio *n, size_t len)
+/* What is sent on a pair comes back on that pair: so does automatic steering, which looks for the
+ * queue that a flow is sent on (section 5.1.6.5.6.1). */
+static void loop_back(struct netio *n, unsigned tx, size_t len)
 {
 	/* Without MRG_RXBUF it is 1 all the same (section 5.1.6.4.1). */
 	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
 
 	memcpy(n->frame, &header, NETIO_HEADER);
-	if (!deliver(n, n->frame, len))
-		trace_why(n, "drop", NET_RX, "no buffer");
+	if (!deliver(n, tx - 1, n->frame, len))
+		trace_why(n, "drop", tx - 1, "no buffer");
 }
 
-static void pass_on(struct netio *n, size_t len)
+static void pass_on(struct netio *n, unsigned tx, size_t len)
 {
 	const char *why = backend_send(&n->backend, (void *)n->frame, len);
 
 	if (why)
-		trace_why(n, "drop", NET_TX, why);
+		trace_why(n, "drop", tx, why);
 	else if (n->backend.kind == BACKEND_LOOPBACK)
-		loop_back(n, len);
+		loop_back(n, tx, len);
 }
 
-bool netio_send(struct netio *n)
+static bool send(struct netio *n, unsigned tx)
 {
 	struct vring_chain *c = &n->chain;
-	int ret = take(n, NET_TX, c);
+	int ret = take(n, tx, c);
 
 	if (ret != 1)
 		return ret != 0;
 	if (c->writable)
-		refuse(n, NET_TX, c->head, "writable");
+		refuse(n, tx, c->head, "writable");
 	else if (c->readable_len <= NETIO_HEADER || c->readable_len > sizeof(n->frame))
-		refuse(n, NET_TX, c->head, "length");
-	else if (vring_read(ring(n, NET_TX), &n->dev->as, c, n->frame, c->readable_len))
-		refuse(n, NET_TX, c->head, "buffer");
+		refuse(n, tx, c->head, "length");
+	else if (vring_read(ring(n, tx), &n->dev->as, c, n->frame, c->readable_len))
+		refuse(n, tx, c->head, "buffer");
 	else {
-		pass_on(n, c->readable_len - NETIO_HEADER);
-		give_back(n, NET_TX, c->head, 0);
+		pass_on(n, tx, c->readable_len - NETIO_HEADER);
+		give_back(n, tx, c->head, 0);
 	}
 	return true;
 }
 
-bool netio_receive(struct netio *n)
+/* What has come from outside goes to the first pair: any that is in use may have it. */
+static bool receive(struct netio *n)
 {
 	const char *why = NULL;
 
@@ -186,7 +202,7 @@ bool netio_receive(struct netio *n)
 		return false;
 	if (why)
 		trace_why(n, "drop", NET_RX, why);
-	else if (!deliver(n, n->arrived, n->arrived_len))
+	else if (!deliver(n, NET_RX, n->arrived, n->arrived_len))
 		return false; /* it waits, and the tap with it, for the driver's next kick */
 	n->arrived_len = 0;
 	return true;
@@ -208,6 +224,13 @@ static void show_in_config(struct netio *n, const struct netctl *next)
 				       &c->status, sizeof(c->status));
 }
 
+/* A kick on a pair that was not in use has been forgotten. */
+static void kick_pairs(struct netio *n, const struct netctl *next)
+{
+	for (unsigned p = n->ctl.pairs; p < next->pairs; p++)
+		wait_signal(n->dev->kick_fd[2 * p + 1]);
+}
+
 /* What the command would leave behind is made the state only once the answer is written. */
 static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
 		   const struct netctl *next, size_t len)
@@ -219,21 +242,22 @@ static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
 		    known ? n->command[0] : -1, known ? n->command[1] : -1, len, ack);
 	uint8_t bytes[1 + NETCTL_RESULT_MAX] = {ack};
 	memcpy(bytes + 1, r->bytes, r->len);
-	if (vring_write(ring(n, NET_CVQ), &n->dev->as, c, bytes, 1 + r->len)) {
-		refuse(n, NET_CVQ, c->head, "buffer");
+	if (vring_write(ring(n, netio_cvq(n)), &n->dev->as, c, bytes, 1 + r->len)) {
+		refuse(n, netio_cvq(n), c->head, "buffer");
 		return;
 	}
 	if (ack == VIRTIO_NET_OK) {
 		show_in_config(n, next);
 		if (n->ctl.offloads != next->offloads)
 			backend_switch(&n->backend, next->offloads);
+		kick_pairs(n, next);
 		n->ctl = *next;
 		tell_state(n);
 	}
-	give_back(n, NET_CVQ, c->head, 1 + (uint32_t)r->len);
+	give_back(n, netio_cvq(n), c->head, 1 + (uint32_t)r->len);
 }
 
-bool netio_control(struct netio *n)
+static bool control(struct netio *n)
 {
 	struct vring_chain *c = &n->chain;
 	struct netctl *next = &n->next;
@@ -241,20 +265,30 @@ bool netio_control(struct netio *n)
 
 	if (!(n->dev->features & (1ull << VIRTIO_NET_F_CTRL_VQ)))
 		return false; /* the queue is none then, whoever enabled it */
-	int ret = take(n, NET_CVQ, c);
+	int ret = take(n, netio_cvq(n), c);
 	if (ret != 1)
 		return ret != 0;
 	if (c->writable_len < sizeof(ack)) {
-		refuse(n, NET_CVQ, c->head, "no ack");
+		refuse(n, netio_cvq(n), c->head, "no ack");
 		return true;
 	}
 	*next = n->ctl;
 	n->result = (struct netctl_result){.room = c->writable_len - sizeof(ack)};
 	memset(n->command, 0, 2); /* a short command must not be taken for the last one's class */
 	if (c->readable_len <= sizeof(n->command) &&
-	    !vring_read(ring(n, NET_CVQ), &n->dev->as, c, n->command, c->readable_len))
+	    !vring_read(ring(n, netio_cvq(n)), &n->dev->as, c, n->command, c->readable_len))
 		ack = netctl_run(next, &n->can, n->dev->features, n->command, c->readable_len,
 				 &n->result);
 	answer(n, c, ack, next, c->readable_len);
 	return true;
+}
+
+bool netio_serve(struct netio *n, unsigned q)
+{
+	if (q == netio_cvq(n))
+		return control(n);
+	if (q == NET_RX)
+		return receive(n);
+	/* Buffers of the others are taken when a frame comes back. */
+	return q % 2 && q / 2 < netio_pairs(n) && send(n, q);
 }

@@ -43,9 +43,12 @@ void netio_session(struct netio *n);
 /** A queue is ready, so that the features are known: begin the session's control state. */
 void netio_begin(struct netio *n);
 
-/** Serve one chain of a queue that is ready. False: there is nothing more to do on it. */
-bool netio_send(struct netio *n);
-bool netio_receive(struct netio *n);
-bool netio_control(struct netio *n);
+/** Which queue is the CVQ, and how many pairs are in use: what the session's features and commands
+ * have made of it. */
+unsigned netio_cvq(const struct netio *n);
+unsigned netio_pairs(const struct netio *n);
+
+/** Serve one chain of queue @q, which is ready. False: there is nothing more to do on it. */
+bool netio_serve(struct netio *n, unsigned q);
 
 #endif

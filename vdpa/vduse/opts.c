@@ -25,16 +25,19 @@ const char opts_usage[] =
 	"                     --mac, --trace and --timeout\n"
 	"  --api 0|1          VDUSE API version; 1 if the kernel has it. 0 has one group and one\n"
 	"                     address space, so that its CVQ cannot be shadowed\n"
-	"  --queue-pairs 1    pairs of data queues\n"
+	"  --queue-pairs N    pairs of data queues, 1 to 8; more than one are there for a client that\n"
+	"                     takes MQ\n"
 	"  --backend loopback|sink|tap[,IFNAME]\n"
 	"                     what is sent comes back; is lost; or goes to and comes from an interface of\n"
 	"                     this host, made for it, with its checksum and segmentation offloads. What the\n"
-	"                     driver receives of a tap is what its control commands let in\n"
+	"                     driver receives of a tap is what its control commands let in, on the first\n"
+	"                     pair\n"
 	"  --pcap FILE        capture what passes either way, for tcpdump; the file grows with it, until\n"
 	"                     the disk is full, which ends the capture and not the device\n"
-	"  --shape SHAPE      net: two groups of queues, data and control; mlx5: a third group, for\n"
-	"                     descriptors, as mlx5_vdpa has it; there are two address spaces\n"
-	"  --private-cvq      do not offer CTRL_VQ, but serve queue 2 to a client that accepts it\n"
+	"  --shape SHAPE      net: two groups of queues, data and control, and one for queue 2 where it\n"
+	"                     can be either; mlx5: a group more, for descriptors, as mlx5_vdpa has it;\n"
+	"                     there are two address spaces\n"
+	"  --private-cvq      do not offer CTRL_VQ, but serve the CVQ to a client that accepts it\n"
 	"  --mac MAC          its address until a client sets another\n"
 	"  --trace FILE       write every address translation to FILE, as JSON lines\n"
 	"  --state FILE       keep the state that control commands have left in FILE, written at each\n"
@@ -177,7 +180,9 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 	case OPT_API:
 		return take_api(o, arg, e);
 	case OPT_PAIRS:
-		return !strcmp(arg, "1") ? 0 : bad(e, "--queue-pairs", arg, "this device has 1");
+		return parse_number(arg, NET_PAIRS_MAX, &o->net.pairs) && o->net.pairs > 0
+			   ? 0
+			   : bad(e, "--queue-pairs", arg, "1 to 8");
 	case OPT_BACKEND:
 		return take_backend(o, arg, e);
 	case OPT_PCAP:
@@ -226,6 +231,7 @@ static int check_sim(const struct opts *o, struct err *e)
 {
 	const struct net_options *n = &o->net;
 	const char *given = n->api >= 0	     ? "--api"
+			    : n->pairs > 1   ? "--queue-pairs"
 			    : n->shape	     ? "--shape"
 			    : n->private_cvq ? "--private-cvq"
 			    : n->breaks	     ? "--break"
@@ -243,7 +249,8 @@ int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
 	char name[3];
 	int option, ret = 0;
 
-	*o = (struct opts){.net = {.api = -1, .mac = {0x02, 0x52, 0x46, 0x00, 0x00, 0x01}}};
+	*o = (struct opts){
+	    .net = {.api = -1, .pairs = 1, .mac = {0x02, 0x52, 0x46, 0x00, 0x00, 0x01}}};
 	optind = 0; /* glibc: start anew, whoever has parsed before */
 	opterr = 0;
 	while (!ret && (option = getopt_long(argc, argv, ":vqh", options, NULL)) != -1) {

@@ -154,16 +154,16 @@ static int create(const struct daemon_config *c, struct share *s, struct err *e)
 {
 	const struct net_options o = {.name = c->name,
 				      .api = c->change && c->change->change == CHANGE_API_0 ? 0 : 1,
+				      .pairs = 1,
 				      .mac = {0x02, 0x52, 0x46, 0, 0, 1},
 				      .private_cvq = c->private_cvq};
-	uint32_t group[NET_QUEUES];
 	struct vduse_setup setup;
 	struct vduse_dev *dev;
 	struct net *net;
 
 	net_describe(&setup, &o);
 	if (c->change)
-		life_change(&setup, group, c->change->change);
+		life_change(&setup, c->change->change);
 	int ret = vduse_create(&dev, &setup, e);
 	if (!ret && c->change)
 		ret = life_changed(dev, c->change->change);

@@ -83,7 +83,7 @@ void life_read(const struct vduse_dev_request *req);
 /** Whether it is written as it is, or was dealt with. */
 bool life_answer(int fd, const struct vduse_dev_response *resp);
 /** A device unlike the one before; before it is created. */
-void life_change(struct vduse_setup *s, uint32_t group[NET_QUEUES], enum change change);
+void life_change(struct vduse_setup *s, enum change change);
 /** And after. */
 int life_changed(struct vduse_dev *d, enum change change);
 

@@ -15,6 +15,7 @@
 #include <linux/virtio_net.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -213,7 +214,7 @@ bool life_answer(int fd, const struct vduse_dev_response *resp)
 
 /* ---- another device ---- */
 
-void life_change(struct vduse_setup *s, uint32_t group[NET_QUEUES], enum change change)
+void life_change(struct vduse_setup *s, enum change change)
 {
 	const uint64_t control = 1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX |
 				 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR;
@@ -228,9 +229,7 @@ void life_change(struct vduse_setup *s, uint32_t group[NET_QUEUES], enum change 
 		s->private_features = 0;
 		break;
 	case CHANGE_ONE_GROUP:
-		for (unsigned q = 0; q < NET_QUEUES; q++)
-			group[q] = 0;
-		s->queue_group = group;
+		memset(s->queue_group, 0, sizeof(s->queue_group));
 		break;
 	case CHANGE_ONE_SPACE:
 		s->spaces = 1;

@@ -166,6 +166,7 @@ static int make_vduse(struct keeper *k, struct err *e)
 {
 	const struct net_options o = {.name = k->setup->device,
 				      .api = 1,
+				      .pairs = 1,
 				      .mac = {0x02, 0x52, 0x46, 0x00, 0x00, 0x01},
 				      .private_cvq = k->setup->private_cvq,
 				      .breaks = k->setup->breaks,
