@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -59,7 +60,7 @@ static void read_mode(char mode[32])
 }
 
 /* The interface whose driver is virtio_net. */
-static int find_interface(char name[IFNAMSIZ])
+int guest_interface(char name[IFNAMSIZ])
 {
 	DIR *dir = opendir("/sys/class/net");
 	struct dirent *d;
@@ -113,7 +114,7 @@ static void network(void)
 {
 	char name[IFNAMSIZ] = "";
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int ret = find_interface(name);
+	int ret = guest_interface(name);
 
 	say("interface", ret);
 	if (ret)
@@ -133,16 +134,22 @@ static void count_cpus(void)
 	fflush(stdout);
 }
 
+static void no_echo(void)
+{
+	struct termios t;
+
+	if (tcgetattr(0, &t))
+		return;
+	t.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(0, TCSANOW, &t);
+}
+
 /* What is typed comes back. */
 static void echo(void)
 {
 	char line[128] = "";
-	struct termios t;
 
-	if (!tcgetattr(0, &t)) {
-		t.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(0, TCSANOW, &t);
-	}
+	no_echo();
 	say("listening", 0);
 	if (!fgets(line, sizeof(line), stdin))
 		return;
@@ -167,6 +174,41 @@ static void panic(void)
 		say("panic", errno);
 }
 
+/* A line of the judge's: 0 or an errno value. */
+static int do_line(char *line, unsigned *number)
+{
+	char *word[STEP_WORDS], name[IFNAMSIZ] = "", *rest;
+	unsigned n = 0;
+
+	*number = (unsigned)strtoul(line, &rest, 10);
+	for (char *w = strtok(rest, " \r\n"); w && n < STEP_WORDS; w = strtok(NULL, " \r\n"))
+		word[n++] = w;
+	if (n == 0)
+		return EINVAL;
+	(void)guest_interface(name); /* there is none between unbind and bind */
+	return guest_do(name, word, n);
+}
+
+static void steps(void)
+{
+	char line[STEP_LINE], what[32];
+	unsigned number;
+
+	no_echo();
+	say("listening", 0);
+	while (fgets(line, sizeof(line), stdin)) {
+		int ret = do_line(line, &number);
+		snprintf(what, sizeof(what), "step %u", number);
+		say(what, ret);
+	}
+}
+
+int guest_end(int again)
+{
+	tcdrain(1);
+	return reboot(again ? RB_AUTOBOOT : RB_POWER_OFF) ? errno : 0;
+}
+
 void guest_main(void)
 {
 	char mode[32];
@@ -185,11 +227,11 @@ void guest_main(void)
 		flood();
 	else if (!strncmp(mode, "panic", 5))
 		panic();
+	else if (!strcmp(mode, "steps"))
+		steps();
 	else
 		network();
-	tcdrain(1);
-	(void)reboot(strcmp(mode, "reset") ? RB_POWER_OFF : RB_AUTOBOOT);
-	say("end", errno);
+	say("end", guest_end(!strcmp(mode, "reset")));
 	for (;;)
 		pause();
 }

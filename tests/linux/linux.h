@@ -16,7 +16,23 @@
 	}
 #define TEST_SAYS "guest: "
 
+/*
+ * In the mode "steps" the guest does what it is told at its console, a line each: a number, a verb
+ * (do.c) and its words. It answers TEST_SAYS "step NUMBER ok" or "step NUMBER FAILED: why".
+ */
+#define STEP_WORDS 8
+#define STEP_LINE 160
+
 /* The guest's side. Never returns. */
 void guest_main(void) __attribute__((noreturn));
+
+/** Find the interface whose driver is virtio_net. 0 or an errno value. */
+int guest_interface(char name[16]);
+
+/** Do the verb word[0] with @n words in all on interface @name: 0 or an errno value. */
+int guest_do(const char *name, char *const word[STEP_WORDS], unsigned n);
+
+/** Switch off, or reset for @again. Returns on failure only: an errno value. */
+int guest_end(int again);
 
 #endif

@@ -5,30 +5,13 @@
  * 1 it is the guest's init, and behind its ELF follows the kernel to boot. It must never run
  * outside the lab. TAP 13; exit 0, 1, or 70.
  */
+#include "judge.h"
 #include "linux.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define KERNEL "/tmp/kernel"
-#define INITRD "/tmp/initrd"
-#define TEXT_MAX (1u << 20)
-
-/* Behind the ELF: the kernel, then this. */
-struct trailer {
-	uint64_t elf_size, kernel_size, magic;
-};
-#define TRAILER_MAGIC 0x656c6c69766b6e69ull
 
 struct scenario {
 	const char *name, *mode, *cmdline; /* @cmdline: what is added to the common one */
@@ -92,142 +75,6 @@ static const struct scenario plain = {
     .name = "plain", .mode = "plain", .says = {CPUS, TEST_SAYS "nothing ok", "switched off"}};
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 
-static void fail(const char *what, const char *object)
-{
-	fprintf(stderr, "ringfence-linuxtest: %s(%s): %s\n", what, object, strerror(errno));
-	exit(70);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* ---- what the guest boots from ---- */
-
-static void copy(int from, off_t at, uint64_t len, FILE *to)
-{
-	char data[65536];
-
-	while (len) {
-		size_t want = len < sizeof(data) ? (size_t)len : sizeof(data);
-		ssize_t n = pread(from, data, want, at);
-		if (n <= 0 || fwrite(data, 1, (size_t)n, to) != (size_t)n)
-			fail("copy", "self");
-		at += n;
-		len -= (uint64_t)n;
-	}
-}
-
-/* An entry of a cpio archive in the "newc" format: a file of @len bytes of @from, or none. */
-static void cpio(FILE *f, const char *name, unsigned mode, unsigned major, unsigned minor, int from,
-		 uint64_t len)
-{
-	static unsigned inode;
-
-	fprintf(f, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++inode, mode, 0,
-		0, 1, 0, (unsigned)len, 0, 0, major, minor, (unsigned)strlen(name) + 1, 0);
-	fwrite(name, 1, strlen(name) + 1, f);
-	for (; ftell(f) % 4;)
-		fputc(0, f);
-	copy(from, 0, len, f);
-	for (; ftell(f) % 4;)
-		fputc(0, f);
-}
-
-static void unpack(void)
-{
-	struct trailer t;
-	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	off_t end = lseek(self, 0, SEEK_END);
-
-	if (self < 0 || pread(self, &t, sizeof(t), end - (off_t)sizeof(t)) != sizeof(t) ||
-	    t.magic != TRAILER_MAGIC) {
-		fprintf(stderr, "ringfence-linuxtest: carries no kernel; see test.sh\n");
-		exit(70);
-	}
-	FILE *kernel = fopen(KERNEL, "we"), *initrd = fopen(INITRD, "we");
-	if (!kernel || !initrd)
-		fail("open", "/tmp");
-	copy(self, (off_t)t.elf_size, t.kernel_size, kernel);
-	cpio(initrd, "dev", S_IFDIR | 0755, 0, 0, self, 0);
-	cpio(initrd, "dev/console", S_IFCHR | 0600, 5, 1, self, 0);
-	cpio(initrd, "init", S_IFREG | 0755, 0, 0, self, t.elf_size);
-	cpio(initrd, "TRAILER!!!", 0, 0, 0, self, 0);
-	if (fclose(kernel) || fclose(initrd))
-		fail("write", "/tmp");
-	close(self);
-}
-
-/* ---- the two processes ---- */
-
-static pid_t start(char *const argv[], int in, int out)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		fail("fork", argv[1]);
-	if (pid)
-		return pid;
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(out, 2);
-	execv(argv[0], argv);
-	_exit(127);
-}
-
-static int open_out(const char *name, const char *what, char *path, size_t len)
-{
-	snprintf(path, len, "/out/%s.%s", name, what);
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0)
-		fail("open", path);
-	return fd;
-}
-
-/* The device's process; its node's path comes on its first line. */
-static pid_t start_device(const char *name, char node[64])
-{
-	char trace[128], device[32], line[128] = "";
-	int out[2], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-	static unsigned n;
-
-	snprintf(trace, sizeof(trace), "/out/%s.trace", name);
-	snprintf(device, sizeof(device), "linux%u", n++);
-	char *argv[] = {"/bin/ringfence", "device", "--name", device, "--trace", trace, NULL};
-	if (nothing < 0 || pipe2(out, O_CLOEXEC))
-		fail("pipe2", "device");
-	pid_t pid = start(argv, nothing, out[1]);
-	close(out[1]);
-	close(nothing);
-	FILE *f = fdopen(out[0], "re");
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "ready %63s", node) != 1)
-		fputs(line, stderr);
-	if (f)
-		fclose(f);
-	if (!*node)
-		fail("wait for", device);
-	return pid;
-}
-
-static char *read_text(const char *path)
-{
-	static char text[TEXT_MAX];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	for (ssize_t i = 0; i < n; i++)
-		if (!text[i])
-			text[i] = '.';
-	return text;
-}
-
 /* Type when the guest listens. */
 static void type(const struct scenario *s, const char *console, int to)
 {
@@ -238,50 +85,22 @@ static void type(const struct scenario *s, const char *console, int to)
 		fail("write", "console");
 }
 
-/* Words with a plus before them on our own command line go to every guest's. */
-static char more[256];
-static const char *cpus = "2", *timeout = "60";
-
 /* Runs the VMM to its end; its exit code. */
 static int run_vmm(const struct scenario *s, const char *node, char *console, size_t len)
 {
 	char cmdline[512];
-	int pipe_fd[2], out = open_out(s->name, "console", console, len), status;
+	struct vmm v = {.node = node, .cmdline = cmdline};
 
-	snprintf(cmdline, sizeof(cmdline),
-		 "console=ttyS0 loglevel=5 noxsave panic=-1 " TEST_WORD "%s %s%s", s->mode,
-		 s->cmdline ? s->cmdline : "", more);
-	const char *argv[24] = {
-	    "/bin/ringfence", "run",	   "-v",    "--vdpa", node, "-k",	 KERNEL, "--initrd",
-	    INITRD,	      "--cmdline", cmdline, "-c",     cpus, "--timeout", timeout};
-	if (pipe2(pipe_fd, O_CLOEXEC))
-		fail("pipe2", "console");
-	pid_t pid = start((char *const *)(uintptr_t)argv, pipe_fd[0], out);
-	close(pipe_fd[0]);
+	snprintf(cmdline, sizeof(cmdline), TEST_WORD "%s %s", s->mode,
+		 s->cmdline ? s->cmdline : "");
+	v.out = open_out(s->name, "console", console, len);
+	vmm_start(&v);
 	if (s->typed)
-		type(s, console, pipe_fd[1]);
-	if (waitpid(pid, &status, 0) != pid)
-		fail("waitpid", "ringfence run");
-	close(pipe_fd[1]);
-	close(out);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* ---- judging ---- */
-
-/* Whether the trace has an acknowledged command of @class and @cmd. */
-static bool device_saw(const char *trace, int class, int cmd)
-{
-	char want[64];
-
-	snprintf(want, sizeof(want), "\"ev\":\"cvq\",\"class\":%d,\"cmd\":%d,", class, cmd);
-	for (const char *at = trace; (at = strstr(at, want)); at++) {
-		size_t line = strcspn(at, "\n");
-		const char *ack = strstr(at, "\"ack\":0");
-		if (ack && ack < at + line)
-			return true;
-	}
-	return false;
+		type(s, console, v.in);
+	int code = vmm_wait(&v);
+	close(v.in);
+	close(v.out);
+	return code;
 }
 
 static const char *judge_device(const char *name)
@@ -290,11 +109,11 @@ static const char *judge_device(const char *name)
 
 	snprintf(path, sizeof(path), "/out/%s.trace", name);
 	const char *trace = read_text(path);
-	if (!device_saw(trace, 1, 1))
+	if (!device_saw(trace, 0, 1, 1))
 		return "the device saw no new address";
-	if (!device_saw(trace, 0, 0))
+	if (!device_saw(trace, 0, 0, 0))
 		return "the device saw no promiscuous mode";
-	if (!device_saw(trace, 0, 1))
+	if (!device_saw(trace, 0, 0, 1))
 		return "the device saw no all-multicast mode";
 	return NULL;
 }
@@ -320,16 +139,14 @@ static const char *judge(const struct scenario *s, int code, const char *console
 
 static bool run(unsigned number, const struct scenario *s)
 {
-	char node[64] = "", console[128];
+	char node[64], console[128];
 	int64_t started = now_ms();
-	pid_t device = start_device(s->name, node);
-	int code = run_vmm(s, node, console, sizeof(console)), status;
-
-	kill(device, SIGTERM);
-	if (waitpid(device, &status, 0) != device)
-		fail("waitpid", "ringfence device");
+	pid_t device = start_device(s->name, NULL, node);
+	int code = run_vmm(s, node, console, sizeof(console));
+	bool well = stop_device(device);
 	const char *why = judge(s, code, console);
-	if (!why && status)
+
+	if (!why && !well)
 		why = "the device did not end well";
 	printf("%s %u %s # time=%lldms\n", why ? "not ok" : "ok", number, s->name,
 	       (long long)(now_ms() - started));
@@ -337,6 +154,21 @@ static bool run(unsigned number, const struct scenario *s)
 		printf("# %s\n", why);
 	fflush(stdout);
 	return !why;
+}
+
+/* A scenario by its name, or the walk along the list of steps. */
+static unsigned run_named(const char *name, unsigned *number)
+{
+	unsigned failed = 0;
+
+	for (unsigned i = 0; i < SCENARIOS; i++)
+		if (!strcmp(name, scenarios[i].name))
+			failed += !run(++*number, &scenarios[i]);
+	if (!strcmp(name, plain.name))
+		failed += !run(++*number, &plain);
+	if (!strcmp(name, "steps"))
+		failed += walk(number);
+	return failed;
 }
 
 int main(int argc, char **argv)
@@ -358,19 +190,13 @@ int main(int argc, char **argv)
 		else
 			return 64;
 	}
-	argv += optind - 1;
-	argc -= optind - 1;
-	for (int a = argc - 1; a > 0 && argv[a][0] == '+'; a--, argc--)
-		snprintf(more + strlen(more), sizeof(more) - strlen(more), " %s", argv[a] + 1);
+	for (; argc > optind && argv[argc - 1][0] == '+'; argc--)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more), " %s",
+			 argv[argc - 1] + 1);
 	printf("TAP version 13\n");
-	for (int a = 1; a < argc; a++)
-		for (unsigned i = 0; i < SCENARIOS; i++)
-			if (!strcmp(argv[a], scenarios[i].name))
-				failed += !run(++number, &scenarios[i]);
-	for (int a = 1; a < argc; a++)
-		if (!strcmp(argv[a], plain.name))
-			failed += !run(++number, &plain);
-	for (unsigned i = 0; i < SCENARIOS && argc < 2; i++)
+	for (int a = optind; a < argc; a++)
+		failed += run_named(argv[a], &number);
+	for (unsigned i = 0; i < SCENARIOS && argc == optind; i++)
 		failed += !run(++number, &scenarios[i]);
 	printf("1..%u\n", number);
 	return number && !failed ? 0 : 1;

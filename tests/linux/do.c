@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verbs that a guest knows: each makes the system calls that ip(8), vconfig(8) or ethtool(8)
+ * make for it, and no other. It must never look at what the device made of them: the judge does.
+ */
+#include "linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_vlan.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* One verb at work: the interface, and the words behind the verb. */
+struct task {
+	const char *name;
+	char *const *word; /* as many as the verb takes */
+};
+
+static int control(unsigned long request, void *arg)
+{
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret = s < 0 || ioctl(s, request, arg) ? errno : 0;
+
+	if (s >= 0)
+		close(s);
+	return ret;
+}
+
+static struct ifreq request(const struct task *t)
+{
+	struct ifreq r = {0};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", t->name);
+	return r;
+}
+
+static bool take_mac(const char *text, void *to)
+{
+	uint8_t m[6];
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3], &m[4],
+		   &m[5]) != 6)
+		return false;
+	memcpy(to, m, sizeof(m));
+	return true;
+}
+
+static int do_address(const struct task *t)
+{
+	struct ifreq r = request(t);
+
+	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	return take_mac(t->word[0], r.ifr_hwaddr.sa_data) ? control(SIOCSIFHWADDR, &r) : EINVAL;
+}
+
+/* up, promisc or allmulti: on or off. */
+static int do_link(const struct task *t)
+{
+	static const struct {
+		const char *name;
+		short flag;
+	} flags[] = {{"up", IFF_UP}, {"promisc", IFF_PROMISC}, {"allmulti", IFF_ALLMULTI}};
+	struct ifreq r = request(t);
+	int ret = control(SIOCGIFFLAGS, &r);
+
+	for (unsigned i = 0; !ret && i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (!strcmp(t->word[0], flags[i].name))
+			r.ifr_flags =
+			    (short)(!strcmp(t->word[1], "on") ? r.ifr_flags | flags[i].flag
+							      : r.ifr_flags & ~flags[i].flag);
+	return ret ? ret : control(SIOCSIFFLAGS, &r);
+}
+
+static int do_mtu(const struct task *t)
+{
+	struct ifreq r = request(t);
+
+	r.ifr_mtu = atoi(t->word[0]);
+	return control(SIOCSIFMTU, &r);
+}
+
+/* A link-layer address to listen to, added or taken away. */
+static int do_listen(const struct task *t)
+{
+	struct ifreq r = request(t);
+
+	if (!take_mac(t->word[1], r.ifr_hwaddr.sa_data))
+		return EINVAL;
+	r.ifr_hwaddr.sa_family = AF_UNSPEC;
+	return control(strcmp(t->word[0], "add") ? SIOCDELMULTI : SIOCADDMULTI, &r);
+}
+
+static int do_vlan(const struct task *t)
+{
+	struct vlan_ioctl_args v = {.cmd = ADD_VLAN_CMD};
+
+	if (!strcmp(t->word[0], "add")) {
+		snprintf(v.device1, sizeof(v.device1), "%s", t->name);
+		v.u.VID = atoi(t->word[1]);
+	} else {
+		v.cmd = DEL_VLAN_CMD;
+		snprintf(v.device1, sizeof(v.device1), "%s.%s", t->name, t->word[1]);
+	}
+	return control(SIOCSIFVLAN, &v);
+}
+
+static int ethtool(const struct task *t, void *command)
+{
+	struct ifreq r = request(t);
+
+	r.ifr_data = command;
+	return control(SIOCETHTOOL, &r);
+}
+
+/* ethtool -C: microseconds and frames of receiving, then of sending. */
+static void take_coalesce(const struct task *t, unsigned first, struct ethtool_coalesce *c)
+{
+	c->rx_coalesce_usecs = (uint32_t)atoi(t->word[first]);
+	c->rx_max_coalesced_frames = (uint32_t)atoi(t->word[first + 1]);
+	c->tx_coalesce_usecs = (uint32_t)atoi(t->word[first + 2]);
+	c->tx_max_coalesced_frames = (uint32_t)atoi(t->word[first + 3]);
+}
+
+static int do_coalesce(const struct task *t)
+{
+	struct ethtool_coalesce c = {.cmd = ETHTOOL_GCOALESCE};
+	int ret = ethtool(t, &c);
+
+	if (ret)
+		return ret;
+	c.cmd = ETHTOOL_SCOALESCE;
+	take_coalesce(t, 0, &c);
+	return ethtool(t, &c);
+}
+
+/* ethtool -Q: the same for one pair of queues, whose number comes first. */
+static int do_coalesce_pair(const struct task *t)
+{
+	struct {
+		struct ethtool_per_queue_op op;
+		struct ethtool_coalesce c;
+	} q = {.op = {.cmd = ETHTOOL_PERQUEUE, .sub_command = ETHTOOL_SCOALESCE}};
+
+	q.op.queue_mask[0] = 1u << atoi(t->word[0]);
+	q.c.cmd = ETHTOOL_SCOALESCE;
+	take_coalesce(t, 1, &q.c);
+	return ethtool(t, &q);
+}
+
+/* ethtool -L: pairs of queues. */
+static int do_channels(const struct task *t)
+{
+	struct ethtool_channels c = {.cmd = ETHTOOL_GCHANNELS};
+	int ret = ethtool(t, &c);
+
+	if (ret)
+		return ret;
+	c.cmd = ETHTOOL_SCHANNELS;
+	c.combined_count = (uint32_t)atoi(t->word[0]);
+	return ethtool(t, &c);
+}
+
+/* Write @text to a file. */
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = fd < 0 || write(fd, text, strlen(text)) < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int do_unbind(const struct task *t)
+{
+	(void)t;
+	return put("/sys/bus/virtio/drivers/virtio_net/unbind", "virtio0");
+}
+
+static int do_bind(const struct task *t)
+{
+	(void)t;
+	return put("/sys/bus/virtio/drivers/virtio_net/bind", "virtio0");
+}
+
+static int do_reset(const struct task *t)
+{
+	(void)t;
+	return guest_end(1);
+}
+
+static int do_off(const struct task *t)
+{
+	(void)t;
+	return guest_end(0);
+}
+
+static int do_nothing(const struct task *t)
+{
+	(void)t;
+	return 0;
+}
+
+int guest_do(const char *name, char *const word[STEP_WORDS], unsigned n)
+{
+	static const struct {
+		const char *verb;
+		unsigned words;
+		int (*run)(const struct task *t);
+	} verbs[] = {
+	    {"address", 1, do_address},
+	    {"link", 2, do_link},
+	    {"mtu", 1, do_mtu},
+	    {"listen", 2, do_listen},
+	    {"vlan", 2, do_vlan},
+	    {"coalesce", 4, do_coalesce},
+	    {"coalesce-pair", 5, do_coalesce_pair},
+	    {"channels", 1, do_channels},
+	    {"unbind", 0, do_unbind},
+	    {"bind", 0, do_bind},
+	    {"reset", 0, do_reset},
+	    {"off", 0, do_off},
+	    {"nothing", 0, do_nothing},
+	};
+	const struct task t = {name, word + 1};
+
+	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(word[0], verbs[i].verb))
+			return n == 1 + verbs[i].words ? verbs[i].run(&t) : EINVAL;
+	return ENOSYS;
+}
