@@ -185,7 +185,7 @@ static void serve(int port)
 		lab_failed(port, "read", "the job", -ret);
 	} else {
 		leaks_begin();
-		struct wire_exit result = job_run(&job, port);
+		struct wire_exit result = job_run(&job, port, &in);
 		result.leaks = result.stuck ? -1 : leaks_end();
 		outfiles_send(port, true);
 		result.taint = read_taint();

@@ -32,10 +32,11 @@ int job_parse(struct job *job, const void *payload, size_t len) __attribute__((w
 
 /**
  * Run @job to its end, sending what it writes to @port as it comes; afterwards no other process is
- * left but those that the kernel would not let die, which are told of and counted. Returns how it
- * ended, without the taint; 127 if it cannot be started.
+ * left but those that the kernel would not let die, which are told of and counted. What the
+ * launcher sends meanwhile goes through @wire. Returns how it ended, without the taint; 127 if it
+ * cannot be started.
  */
-struct wire_exit job_run(struct job *job, int port);
+struct wire_exit job_run(struct job *job, int port, struct wire_in *wire);
 
 /**
  * Send what is new in the files below /out: what was added at their ends, or with @final all of

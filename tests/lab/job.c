@@ -160,19 +160,34 @@ static void reap(struct run *run)
 	}
 }
 
+/* The launcher's pulses, which have done their work by coming. False: there will be none any more.
+ */
+static bool drop_pulses(struct wire_in *in, int port)
+{
+	struct wire_frame frame;
+	int ret = wire_read(in, port);
+
+	while (wire_next(in, &frame) > 0)
+		;
+	return ret > 0 || ret == -EAGAIN;
+}
+
 /* Sends on what comes until the job is over or its time is; returns whether it was over in time. */
-static bool attend(struct run *run, int port, unsigned seconds)
+static bool attend(struct run *run, int port, struct wire_in *in, unsigned seconds)
 {
 	int64_t until = now_ms() + seconds * 1000LL, files = now_ms() + FILES_EVERY_MS;
 
-	while (!run->over) {
+	for (int launcher = port; !run->over;) {
 		struct pollfd p[] = {{.fd = run->out[0], .events = POLLIN},
-				     {.fd = run->err[0], .events = POLLIN}};
-		if (poll(p, 2, 20) > 0) {
+				     {.fd = run->err[0], .events = POLLIN},
+				     {.fd = launcher, .events = POLLIN}};
+		if (poll(p, 3, 20) > 0) {
 			if (p[0].revents & POLLIN)
 				forward(run->out[0], port, WIRE_STDOUT);
 			if (p[1].revents & POLLIN)
 				forward(run->err[0], port, WIRE_STDERR);
+			if (p[2].revents && !drop_pulses(in, port))
+				launcher = -1;
 		}
 		reap(run);
 		if (now_ms() >= files) {
@@ -331,7 +346,7 @@ static int start_companion(struct job *job, struct run *run, int port)
 	return ret; /* out[0] stays open: the companion may write on */
 }
 
-struct wire_exit job_run(struct job *job, int port)
+struct wire_exit job_run(struct job *job, int port, struct wire_in *wire)
 {
 	struct run run = {0};
 	int in = open(job->terminal ? "/dev/hvc0" : "/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -350,7 +365,7 @@ struct wire_exit job_run(struct job *job, int port)
 	run.pid =
 	    start(job, job->arg, (int[]){in, tty ? in : run.out[1], tty ? in : run.err[1]}, tty);
 	close(in);
-	bool in_time = attend(&run, port, job->seconds);
+	bool in_time = attend(&run, port, wire, job->seconds);
 	struct wire_exit end = {.stuck = finish(&run, port)};
 	if (!in_time)
 		end.code = 124;

@@ -7,7 +7,7 @@
  * QEMU 7.2's TCG loses one now and then: a CPU that runs nested SVM guests changes the word of its
  * pending interrupts in VMRUN and #VMEXIT without a lock (target/i386/tcg/sysemu/svm_helper.c),
  * while a timer's thread sets a bit there. One such CPU was deaf for 188 s, and the kernel called
- * it a lockup.
+ * it a lockup. Where there is one CPU only, the launcher's WIRE_PULSEs do the same.
  */
 #include "init.h"
 
@@ -69,7 +69,7 @@ void pulse_start(void)
 	int ret = 0;
 
 	if (cpus < 2 || cpus > PULSE_CPUS)
-		return; /* nobody to be woken by */
+		return; /* nobody to be woken by but the launcher */
 	for (long i = 0; i < cpus; i++)
 		heart[i].self = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (long i = 0; i < cpus; i++)

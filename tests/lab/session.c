@@ -26,7 +26,8 @@
 	    */
 #define GRACE_MS                                                                                   \
 	15000 /* beyond the job's own time, which PID 1 keeps, before the kernel counts as hung */
-#define LEAKS_MS 180000	 /* to look for leaks before and after the job */
+#define LEAKS_MS 180000 /* to look for leaks before and after the job */
+#define PULSE_MS 100
 #define STALL_MS 30000	 /* after the kernel has said that a CPU does not get on */
 #define GOODBYE_MS 10000 /* to power off once the job is over */
 
@@ -38,6 +39,7 @@ struct session {
 	struct wire_in in;
 	int signal_fd;
 	int64_t until; /* CLOCK_MONOTONIC, ms */
+	int64_t pulse; /* when the next is due; 0: none yet */
 	bool leaving;  /* the job is over, or there will be none */
 	bool gone;     /* QEMU is */
 };
@@ -130,6 +132,7 @@ static void send_job(struct session *s)
 	int ret = j.full ? -E2BIG : wire_send(s->q->wire_fd, WIRE_JOB, j.text, j.len);
 	if (ret < 0)
 		fail(s, "sending the job to the lab", -ret);
+	s->pulse = now_ms();
 	s->until = now_ms() + seconds * 1000LL + (s->cfg->opts->kasan ? LEAKS_MS : 0) + GRACE_MS;
 }
 
@@ -202,6 +205,7 @@ static void take_frame(struct session *s, const struct wire_frame *f)
 		break;
 	case WIRE_JOB:
 	case WIRE_BYE:
+	case WIRE_PULSE:
 		break; /* ours to send */
 	}
 }
@@ -262,14 +266,28 @@ static void check_time(struct session *s)
 		s->result->hung = true;
 }
 
+/* How long until something is due; a pulse that is due is sent. */
+static int time_left(struct session *s)
+{
+	int64_t now = now_ms(), left = s->until - now;
+
+	if (s->pulse && !s->leaving) {
+		if (now >= s->pulse) {
+			wire_pulse(s->q->wire_fd);
+			s->pulse = now + PULSE_MS;
+		}
+		left = left < PULSE_MS ? left : PULSE_MS;
+	}
+	return left > 0 ? (int)left : 0;
+}
+
 static void turn(struct session *s)
 {
 	struct pollfd p[] = {{.fd = s->q->wire_fd, .events = POLLIN},
 			     {.fd = s->q->console_fd, .events = POLLIN},
 			     {.fd = s->signal_fd, .events = POLLIN}};
-	int64_t left = s->until - now_ms();
 
-	if (poll(p, 3, left > 0 ? (int)left : 0) > 0) {
+	if (poll(p, 3, time_left(s)) > 0) {
 		if (p[1].revents)
 			s->gone |= !read_console(s);
 		if (p[0].revents)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WIRE_MAGIC 0x4c464e52u /* "RNFL" */
@@ -49,6 +50,14 @@ int wire_send(int fd, enum wire_type type, const void *payload, size_t len)
 	return wire_send2(fd, type, payload, len, NULL, 0);
 }
 
+void wire_pulse(int fd)
+{
+	const struct wire_head head = {WIRE_MAGIC, WIRE_PULSE, 0};
+
+	/* So short a message goes whole or not at all. */
+	(void)!send(fd, &head, sizeof(head), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 int wire_read(struct wire_in *in, int fd)
 {
 	if (in->used) {
@@ -72,7 +81,7 @@ int wire_next(struct wire_in *in, struct wire_frame *out)
 		return 0;
 	memcpy(&head, in->buf + in->used, sizeof(head));
 	if (head.magic != WIRE_MAGIC || head.len > WIRE_MAX || head.type < WIRE_HELLO ||
-	    head.type > WIRE_BYE)
+	    head.type > WIRE_PULSE)
 		return -EPROTO;
 	if (left < sizeof(head) + head.len)
 		return 0;

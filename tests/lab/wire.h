@@ -26,6 +26,7 @@ enum wire_type {
 	WIRE_EXIT,   /* init: the job is over and all it wrote has been sent; payload: struct
 			wire_exit */
 	WIRE_BYE,    /* launcher: all received; power off */
+	WIRE_PULSE,  /* launcher: nothing; that it comes is an interrupt, see pulse.c */
 };
 
 /*
@@ -79,6 +80,8 @@ int wire_send2(int fd, enum wire_type type, const void *a, size_t a_len, const v
 	       size_t b_len) __attribute__((warn_unused_result));
 int wire_send(int fd, enum wire_type type, const void *payload, size_t len)
     __attribute__((warn_unused_result));
+/** Send a WIRE_PULSE if there is room for it, without waiting. @fd is a socket. */
+void wire_pulse(int fd);
 
 /** Read what is there, once. 1: bytes came; 0: the other side is gone; -EAGAIN; another -errno. */
 int wire_read(struct wire_in *in, int fd) __attribute__((warn_unused_result));
