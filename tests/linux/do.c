@@ -147,15 +147,18 @@ static int do_coalesce(const struct task *t)
 /* ethtool -Q: the same for one pair of queues, whose number comes first. */
 static int do_coalesce_pair(const struct task *t)
 {
-	struct {
-		struct ethtool_per_queue_op op;
-		struct ethtool_coalesce c;
-	} q = {.op = {.cmd = ETHTOOL_PERQUEUE, .sub_command = ETHTOOL_SCOALESCE}};
+	_Alignas(struct ethtool_per_queue_op)
+	    uint8_t bytes[sizeof(struct ethtool_per_queue_op) + sizeof(struct ethtool_coalesce)] = {
+		0};
+	struct ethtool_per_queue_op *op = (void *)bytes;
+	struct ethtool_coalesce c = {.cmd = ETHTOOL_SCOALESCE};
 
-	q.op.queue_mask[0] = 1u << atoi(t->word[0]);
-	q.c.cmd = ETHTOOL_SCOALESCE;
-	take_coalesce(t, 1, &q.c);
-	return ethtool(t, &q);
+	op->cmd = ETHTOOL_PERQUEUE;
+	op->sub_command = ETHTOOL_SCOALESCE;
+	op->queue_mask[0] = 1u << atoi(t->word[0]);
+	take_coalesce(t, 1, &c);
+	memcpy(op->data, &c, sizeof(c));
+	return ethtool(t, op);
 }
 
 /* ethtool -L: pairs of queues. */
