@@ -193,6 +193,19 @@ static void a_late_answer_is_no_later_commands(void **state)
 	device_close(d);
 }
 
+static void after_a_reset_the_old_control_ring_is_left_alone(void **state)
+{
+	(void)state;
+	open_and_start();
+	assert_true(device_reset(d, 1000));
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_false(readable(device_call_fd(d, 2), 150)); /* the deadline of a command is 60 */
+	assert_int_equal(ring_used(r)->idx, 0);
+	assert_int_equal(failures, 0);
+	device_close(d);
+}
+
 static void without_ctrl_vq_there_is_no_control_queue(void **state)
 {
 	struct device_queue q[3] = {[2] = {true, RING_NUM, 0xfffff000, RING_AVAIL, RING_USED}};
@@ -546,6 +559,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_command_moves),
 		TEST(a_late_answer_is_no_later_commands),
+		TEST(after_a_reset_the_old_control_ring_is_left_alone),
 		TEST(without_ctrl_vq_there_is_no_control_queue),
 		TEST(no_answer_is_an_error_in_time),
 		TEST(a_deadline_is_not_early),
