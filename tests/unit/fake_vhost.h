@@ -38,7 +38,7 @@ struct fake {
 	const char *fail_call;	      /* this call fails with EIO ... */
 	unsigned fail_skip;	      /* ... after so many successes */
 	bool answers_late; /* at a reset the device still completes the command that it was given */
-	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
+	unsigned stall_ms; /* open and set_status sleep so long, as with a stopped parent */
 
 	/* What happened. */
 	char calls[8192]; /* names, each followed by a space */

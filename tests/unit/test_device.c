@@ -441,6 +441,20 @@ static void closing_has_a_deadline(void **state)
 	poll(NULL, 0, 2000);
 }
 
+static void opening_has_a_deadline(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	fake.stall_ms = 6500;
+	int64_t before = now_ms();
+	assert_int_not_equal(open_it(&e), 0); /* leaves the thread behind, as documented */
+	assert_true(now_ms() - before < 6400);
+	assert_int_equal(e.kind, ERR_TIMEOUT);
+	fake.stall_ms = 0;
+	poll(NULL, 0, 2000);
+}
+
 static void a_failed_start_is_told(void **state)
 {
 	struct err e = {0};
@@ -584,6 +598,7 @@ int main(void)
 		TEST(a_refused_open_says_why),
 		TEST(placement_and_memory_must_agree),
 		TEST(closing_has_a_deadline),
+		TEST(opening_has_a_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
