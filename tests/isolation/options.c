@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TIMEOUT_DEFAULT_MS 900000
+#define TIMEOUT_FULL_MS 3600000
 #define JOBS_MAX 8 /* POOL_JOBS_MAX */
 #define PARENTS_VDUSE (1U << PARENT_VDUSE | 1U << PARENT_MLX5)
 #define PARENTS_ALL (PARENTS_VDUSE | 1U << PARENT_SIM | 1U << PARENT_PROCESS)
@@ -44,7 +45,7 @@ const char options_help[] =
     "  --enumerate FILE   run only the rows about our own process, and leave what they said in "
     "FILE\n"
     "  --enumerated FILE  take it from there; `ringfence lab prove` does both\n"
-    "  --timeout SECONDS  for the whole run (default 900)\n"
+    "  --timeout SECONDS  for the whole run (900; with --full 3600)\n"
     "  --color WHEN       auto, always, never\n"
     "  -v, --verbose      a line for every episode; -q, --quiet: no progress\n"
     "  -h, --help         this; -V, --version\n"
@@ -261,8 +262,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	int opt, ret;
 	char name[3];
 
-	*o =
-	    (struct options){.parents = PARENTS_ALL, .repeat = 1, .timeout_ms = TIMEOUT_DEFAULT_MS};
+	*o = (struct options){.parents = PARENTS_ALL, .repeat = 1};
 	optind = 0; /* glibc: start anew, whatever was parsed before */
 	while ((opt = getopt_long(argc, argv, ":vqhV", table, NULL)) != -1) {
 
@@ -280,6 +280,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	}
 	if (optind < argc)
 		return usage(e, argv[optind], "takes no such argument (--help names the options)");
+	if (!o->timeout_ms)
+		o->timeout_ms = o->full ? TIMEOUT_FULL_MS : TIMEOUT_DEFAULT_MS;
 	return o->vdpa ? set_given(o, e) : 0;
 }
 

@@ -136,7 +136,7 @@ static int overrule(const struct lab_result *r, const struct lab_opts *o, char *
 	if (o->kasan && r->leaks < 0)
 		return snprintf(why, len, "the lab kernel did not look for leaks"), 70;
 	if (r->code == 124)
-		return snprintf(why, len, "the job did not end within %u s", o->seconds), 124;
+		return snprintf(why, len, "out of time (at most %u s)", o->seconds), 124;
 	return 0;
 }
 

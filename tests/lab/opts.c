@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SECONDS_PROVE 900
-#define SECONDS_FULL 3600
+#define SECONDS_FULL 3700
 #define SECONDS_MUTANT 60
 #define PATIENCE_KASAN 8 /* times as long, unless --timeout is given */
 #define SECONDS_OTHER 120

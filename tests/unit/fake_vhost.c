@@ -49,6 +49,8 @@ static int called(const char *name, struct err *e)
 int vhost_open(struct vhost *v, const char *path, struct err *e)
 {
 	*v = (struct vhost){.fd = -1, .path = path};
+	if (fake.stall_ms)
+		usleep(fake.stall_ms * 1000);
 	CALLED(e);
 	return 0;
 }

@@ -40,7 +40,7 @@ struct fake {
 	bool answers_late; /* at a reset the device still completes the command that it was given */
 	uint8_t config;	   /* every byte of the config space, ... */
 	uint16_t pairs;	   /* ... but for max_virtqueue_pairs, if this is not 0 */
-	unsigned stall_ms; /* set_status sleeps so long, as with a parent that is stopped */
+	unsigned stall_ms; /* open and set_status sleep so long, as with a stopped parent */
 
 	/* What happened. */
 	char calls[8192]; /* names, each followed by a space */

@@ -34,7 +34,7 @@ allowed() { # from to
 	virtio:virtio | vdpa:vdpa | vdpa:virtio | vdpa:abi | guest:guest | guest:abi) return 0 ;;
 	sim:sim | sim:vdpa) return 0 ;;
 	vduse:vduse | vduse:sim | vduse:vdpa | vduse:virtio | vduse:abi) return 0 ;;
-	vmm:vmm | vmm:vduse | vmm:vdpa | vmm:virtio | vmm:abi) return 0 ;;
+	vmm:vmm | vmm:vduse | vmm:sim | vmm:vdpa | vmm:virtio | vmm:abi) return 0 ;;
 	esac
 	return 1
 }

@@ -444,7 +444,9 @@ static void a_restart_sets_every_stage_again(void **state)
 		assert_int_equal(fake.group_asid[0], 0);
 		assert_int_equal(fake.group_asid[1], 1);
 		assert_int_equal(fake.maps, 3);
-		/* The same calls, and the old mappings dropped before the new ones. */
+		/* First the reset; then the same calls, and the old mappings dropped before the
+		 * new ones. */
+		assert_memory_equal(fake.calls, "set_status ", strlen("set_status "));
 		const char *unmap = strstr(fake.calls, "iotlb_unmap iotlb_unmap ");
 		assert_non_null(unmap);
 		assert_int_equal(strlen(fake.calls),

@@ -203,6 +203,19 @@ static void a_late_answer_is_no_later_commands(void **state)
 	device_close(d);
 }
 
+static void after_a_reset_the_old_control_ring_is_left_alone(void **state)
+{
+	(void)state;
+	open_and_start();
+	assert_true(device_reset(d, 1000));
+	ring_command(r, 0, set_mac, sizeof(set_mac));
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_false(readable(device_call_fd(d, 2), 150)); /* the deadline of a command is 60 */
+	assert_int_equal(ring_used(r)->idx, 0);
+	assert_int_equal(failures, 0);
+	device_close(d);
+}
+
 static void without_ctrl_vq_there_is_no_control_queue(void **state)
 {
 	struct device_queue q[3] = {[2] = {true, RING_NUM, 0xfffff000, RING_AVAIL, RING_USED}};
@@ -498,6 +511,20 @@ static void closing_has_a_deadline(void **state)
 	poll(NULL, 0, 2000);
 }
 
+static void opening_has_a_deadline(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	fake.stall_ms = 6500;
+	int64_t before = now_ms();
+	assert_int_not_equal(open_it(&e), 0); /* leaves the thread behind, as documented */
+	assert_true(now_ms() - before < 6400);
+	assert_int_equal(e.kind, ERR_TIMEOUT);
+	fake.stall_ms = 0;
+	poll(NULL, 0, 2000);
+}
+
 static void a_failed_start_is_told(void **state)
 {
 	struct err e = {0};
@@ -616,6 +643,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_command_moves),
 		TEST(a_late_answer_is_no_later_commands),
+		TEST(after_a_reset_the_old_control_ring_is_left_alone),
 		TEST(without_ctrl_vq_there_is_no_control_queue),
 		TEST(what_a_command_leaves_is_told),
 		TEST(a_config_interrupt_is_passed_on),
@@ -642,6 +670,7 @@ int main(void)
 		TEST(a_refused_open_says_why),
 		TEST(placement_and_memory_must_agree),
 		TEST(closing_has_a_deadline),
+		TEST(opening_has_a_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,6 +189,18 @@ static void one_true_completion_is_accepted(void **state)
 	assert_int_equal(ack, 1);
 }
 
+/* A device that completes a chain without an ack must not pass for one that acknowledged. */
+static void no_answer_is_still_there_for_the_next_command(void **state)
+{
+	uint8_t ack = 9;
+
+	(void)state;
+	svq_submit(&s, "\0\0\1", 3, 0);
+	assert_int_equal(answer(1, 0, 1, 0, &ack), 1);
+	svq_submit(&s, "\0\0\1", 3, 0);
+	assert_int_equal(a.writable[ARENA_PAGE], 0xff);
+}
+
 static void false_completions_are_refused(void **state)
 {
 	uint8_t ack = 9;
@@ -257,6 +269,8 @@ int main(void)
 	  cmocka_unit_test_setup_teardown(canaries_cannot_be_guessed_or_shifted, setup, teardown),
 	  cmocka_unit_test_setup_teardown(a_command_lies_where_the_device_looks, setup, teardown),
 	  cmocka_unit_test_setup_teardown(one_true_completion_is_accepted, setup, teardown),
+	  cmocka_unit_test_setup_teardown(no_answer_is_still_there_for_the_next_command, setup,
+					  teardown),
 	  cmocka_unit_test_setup_teardown(false_completions_are_refused, setup, teardown),
 	  cmocka_unit_test_setup_teardown(a_result_is_no_longer_than_its_room, setup, teardown),
 	  cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),

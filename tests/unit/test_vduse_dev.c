@@ -516,6 +516,7 @@ static void what_happens_is_traced(void **state)
 	    "\"ev\":\"stop\",\"q\":1,\"why\":\"available index\"}",
 	    "\"ev\":\"suspend\"}",
 	};
+	static const char stopped[] = "\"ev\":\"stop\",\"q\":1,";
 	char path[] = "/tmp/ringfence-test-XXXXXX";
 	int fd = mkstemp(path);
 	struct vduse_dev_request req = {0};
@@ -551,6 +552,9 @@ static void what_happens_is_traced(void **state)
 	}
 	ring_avail(&c.ring[NET_TX])->idx = 0x4000;
 	client_kick(NET_TX);
+	/* Else the queue may be stopped before the data's thread has looked. */
+	for (unsigned tries = 200; !traced(path, stopped) && tries > 0; tries--)
+		client_pause();
 	assert_int_equal(client_state(NET_CVQ), 4);
 	assert_int_equal(client_ready(NET_RX, false), OK);
 	assert_int_equal(client_status(15 | 64), OK);
