@@ -4,6 +4,7 @@
  * with the ioctls that ip(8) stands for, tells each step on the console, and ends as it was told
  * to. The stock driver is what is put to work; it must never talk to the device by itself.
  */
+#include "data.h"
 #include "linux.h"
 
 #include <dirent.h>
@@ -229,7 +230,7 @@ void guest_main(void)
 		panic();
 	else if (!strcmp(mode, "steps"))
 		steps();
-	else
+	else if (!data_guest(mode))
 		network();
 	say("end", guest_end(!strcmp(mode, "reset")));
 	for (;;)

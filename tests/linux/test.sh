@@ -60,4 +60,13 @@ code=0
 [ $code = 0 ] || for log in "$out"/*.console; do
 	echo "--- $log" && tail -n 40 "$log"
 done
+# A capture that our own reading found whole is read by those it was made for, where they are.
+if [ $code = 0 ] && [ -f "$out/sink.pcap" ] && command -v tcpdump >/dev/null; then
+	frames=$(tcpdump -e -n -r "$out/sink.pcap" 2>/dev/null | grep -c 0x88b5)
+	[ "$frames" = 100 ] || {
+		echo "tcpdump sees $frames frames in place of 100"
+		exit 1
+	}
+	echo "# tcpdump sees all 100 frames"
+fi
 exit $code
