@@ -220,6 +220,20 @@ static void flag(short which, bool on)
 	say("flags", errno);
 }
 
+/* Until the kernel has made the link known to itself, it drops what is sent without a word. */
+static int wait_for_link(void)
+{
+	struct ifreq r = {0};
+
+	memcpy(r.ifr_name, name, sizeof(name));
+	for (unsigned i = 0; i < TRIES && !(r.ifr_flags & IFF_RUNNING); i++) {
+		usleep(50000);
+		if (ioctl(control, SIOCGIFFLAGS, &r))
+			return errno;
+	}
+	return r.ifr_flags & IFF_RUNNING ? 0 : ENETDOWN;
+}
+
 static void group(unsigned long request, const uint8_t mac[6])
 {
 	struct ifreq r = {0};
@@ -296,6 +310,7 @@ static void sink(void)
 	int ret = 0;
 
 	flag(IFF_UP, true);
+	say("link", wait_for_link());
 	int s = packet_socket();
 	struct probe p = {.frames = s};
 	frame[12] = DATA_TYPE >> 8;
