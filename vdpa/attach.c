@@ -11,6 +11,7 @@
  */
 #include "attach.h"
 
+#include "../virtio/blk.h"
 #include "breaks.h"
 #include "groups.h"
 
@@ -41,11 +42,13 @@
 	 BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                             \
 	 BIT(VIRTIO_NET_F_GUEST_TSO6))
 
-/* What this VMM can track, and so may offer to a guest. */
+/* Of every class of device. */
+#define COMMON (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC))
+
+/* What this VMM can track of a network device, and so may offer to a guest. */
 #define TRACKED                                                                                    \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | OFFLOADS |   \
-	 CONTROL | PAIRS | BIT(VIRTIO_NET_F_HASH_REPORT) | BIT(VIRTIO_NET_F_DEVICE_STATS) |        \
-	 BIT(VIRTIO_RING_F_INDIRECT_DESC))
+	(COMMON | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) | OFFLOADS | CONTROL | PAIRS |  \
+	 BIT(VIRTIO_NET_F_HASH_REPORT) | BIT(VIRTIO_NET_F_DEVICE_STATS))
 
 /* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
  * features. */
@@ -56,7 +59,7 @@
 
 unsigned attach_cvq_index(const struct attach *a, uint64_t features)
 {
-	return 2 * ctrl_pairs(features, a->pairs);
+	return a->device_id == VIRTIO_ID_BLOCK ? 1 : 2 * ctrl_pairs(features, a->pairs);
 }
 
 unsigned attach_queue_count(const struct attach *a, uint64_t features)
@@ -172,35 +175,68 @@ static void count_pairs(struct attach *a, uint32_t queues)
 	a->pairs = ctrl_pairs(a->features, pairs);
 }
 
+/* What a guest may be offered of a network device's features, and how many queues that takes. */
+static unsigned take_net(struct attach *a, uint64_t offered, uint32_t queues)
+{
+	a->features = (offered & TRACKED) | (a->private_cvq ? PRIVATE : 0);
+	a->has_cvq = a->features & BIT(VIRTIO_NET_F_CTRL_VQ);
+	count_pairs(a, queues);
+	return 2u + a->has_cvq;
+}
+
+/* The same of a block device, none of whose queues is a control queue. UNTRUSTED: device */
+static unsigned take_blk(struct attach *a, uint64_t offered)
+{
+	a->features =
+	    blk_features(offered & BLK_FEATURES, a->config, a->config_len) | (offered & COMMON);
+	return 1;
+}
+
+static int read_facts(struct attach *a, uint64_t *offered, uint32_t *queues, struct err *e)
+{
+	int ret = vhost_get_device_id(&a->vhost, &a->device_id, e);
+
+	if (!ret && a->device_id != VIRTIO_ID_NET && a->device_id != VIRTIO_ID_BLOCK)
+		ret = MISSING(e, a, "device id",
+			      "it is %u: only network (%u) and block devices "
+			      "(%u) are driven",
+			      a->device_id, VIRTIO_ID_NET, VIRTIO_ID_BLOCK);
+	if (!ret)
+		ret = vhost_get_features(&a->vhost, offered, e);
+	if (!ret && !(*offered & BIT(VIRTIO_F_VERSION_1)))
+		ret = MISSING(e, a, "features", "VIRTIO_F_VERSION_1 is not offered (0x%llx)",
+			      (unsigned long long)*offered);
+	if (!ret)
+		ret = vhost_get_vqs_count(&a->vhost, queues, e);
+	if (!ret)
+		ret = read_config(a, e);
+	if (!ret && a->device_id == VIRTIO_ID_BLOCK && !blk_config_good(a->config, a->config_len))
+		ret = MISSING(e, a, "config space", "it has no capacity that can be one");
+	return ret;
+}
+
 static int read_features(struct attach *a, struct err *e)
 {
 	uint64_t offered;
-	uint32_t id, count;
-	int ret = vhost_get_device_id(&a->vhost, &id, e);
+	uint32_t count;
+	int ret = read_facts(a, &offered, &count, e);
 
-	if (!ret && id != VIRTIO_ID_NET)
-		ret =
-		    MISSING(e, a, "device id", "it is %u, not %u: only network devices are driven",
-			    id, VIRTIO_ID_NET);
-	if (!ret)
-		ret = vhost_get_features(&a->vhost, &offered, e);
-	if (!ret && !(offered & BIT(VIRTIO_F_VERSION_1)))
-		ret = MISSING(e, a, "features", "VIRTIO_F_VERSION_1 is not offered (0x%llx)",
-			      (unsigned long long)offered);
-	if (!ret)
-		ret = vhost_get_vqs_count(&a->vhost, &count, e);
-	if (!ret)
-		ret = read_config(a, e);
 	if (ret)
 		return ret;
-
-	a->features = (offered & TRACKED) | (a->private_cvq ? PRIVATE : 0);
-	a->has_cvq = a->features & BIT(VIRTIO_NET_F_CTRL_VQ);
-	count_pairs(a, count);
-	if (count < 2u + a->has_cvq)
-		return MISSING(e, a, "virtqueues", "it has %u, %u are needed", count,
-			       2u + a->has_cvq);
+	unsigned need =
+	    a->device_id == VIRTIO_ID_BLOCK ? take_blk(a, offered) : take_net(a, offered, count);
+	if (count < need)
+		return MISSING(e, a, "virtqueues", "it has %u, %u are needed", count, need);
 	return vhost_get_vring_max(&a->vhost, &a->queue_max, e);
+}
+
+/* A block device's config space goes to the driver as it is only where it bears out the features
+ * that the driver was offered. */
+static bool believable(const struct attach *a, const uint8_t *config)
+{
+	return a->device_id != VIRTIO_ID_BLOCK ||
+	       (blk_config_good(config, a->config_len) &&
+		blk_features(a->features, config, a->config_len) == a->features);
 }
 
 bool attach_config_changed(struct attach *a)
@@ -209,7 +245,7 @@ bool attach_config_changed(struct attach *a)
 	struct err ignored = {0}; /* then it is as it was */
 
 	if (!a->config_len || vhost_get_config(&a->vhost, now, (uint32_t)a->config_len, &ignored) ||
-	    !memcmp(now, a->config, a->config_len))
+	    !memcmp(now, a->config, a->config_len) || !believable(a, now))
 		return false;
 	memcpy(a->config, now, a->config_len); /* UNTRUSTED: device */
 	return true;

@@ -27,7 +27,8 @@ struct attach {
 	int config_fd; /* signalled when the config space changes; set before a start */
 
 	/* Facts, read at open. */
-	uint64_t features; /* what the device has, of what this VMM tracks */
+	uint32_t device_id; /* VIRTIO_ID_NET or VIRTIO_ID_BLOCK */
+	uint64_t features;  /* what the device has, of what this VMM tracks */
 	bool has_cvq;
 	unsigned pairs; /* of data queues: more than one only where MQ or RSS is among @features */
 	uint16_t queue_max;
@@ -53,8 +54,8 @@ int attach_open(struct attach *a, const char *path, const struct gmem *mem,
 		const struct arena *arena, bool private_cvq, uint32_t breaks, struct err *e);
 void attach_close(struct attach *a);
 
-/** The index of the CVQ, and the number of queues with it, for a driver that took @features: both
- * depend on MQ (section 5.1.2). */
+/** The index of the CVQ, which is the number of data queues, and the number of queues with it, for
+ * a driver that took @features: both depend on MQ (section 5.1.2). A block device has one queue. */
 unsigned attach_cvq_index(const struct attach *a, uint64_t features);
 unsigned attach_queue_count(const struct attach *a, uint64_t features);
 

@@ -201,6 +201,11 @@ bool device_close(struct device *d)
 	return true;
 }
 
+uint32_t device_class(const struct device *d)
+{
+	return d->attach.device_id;
+}
+
 uint64_t device_features(const struct device *d)
 {
 	return d->attach.features;

@@ -82,6 +82,8 @@ bool device_close(struct device *d);
 /** Virtio features that the guest may be offered: what the device has and this VMM knows how to
  * track. */
 uint64_t device_features(const struct device *d);
+/** Its class: VIRTIO_ID_NET or VIRTIO_ID_BLOCK. */
+uint32_t device_class(const struct device *d);
 /** Number of queues (data queues and CVQ) that there are for a driver which took @features, and the
  * largest ring the device takes. */
 unsigned device_queue_count(const struct device *d, uint64_t features);

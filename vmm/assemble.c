@@ -16,6 +16,7 @@
 #include "monitor.h"
 
 #include <errno.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
@@ -79,6 +80,11 @@ static int open_device(struct machine *m, struct err *e)
 	memcpy(dc.canary_key, cfg->canary_key, sizeof(dc.canary_key));
 	int ret = device_open(&m->dev, &dc, e);
 	m->stuck = ret && e->kind == ERR_TIMEOUT;
+	if (!ret && device_class(m->dev) != VIRTIO_ID_NET && cfg->image->kind == BOOT_TINY)
+		ret =
+		    err_set(e, ERR_USAGE, 0, "--vdpa", cfg->vdpa,
+			    "it is no network device, and the built-in guest drives no other: give "
+			    "a Linux kernel with -k");
 	if (!ret && cfg->attack == ATTACK_INDIRECT &&
 	    !(device_features(m->dev) >> VIRTIO_RING_F_INDIRECT_DESC & 1))
 		ret = err_set(e, ERR_HOST, ENOTSUP, "features", cfg->vdpa,

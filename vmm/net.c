@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's network device; see net.h.
+ * The guest's device; see net.h.
  *
  * A data queue never passes through here: its notification is an ioeventfd that vhost-vDPA waits
  * on, its interrupt an irqfd that vhost-vDPA signals. So we cannot know which interrupt a driver
@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
-#include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
@@ -31,8 +30,9 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 			       "raise the limit on open files (ulimit -n)");
 	pthread_mutex_init(&n->order, NULL);
 	pthread_mutex_init(&n->regs, NULL);
-	mmio_init(&n->mmio, VIRTIO_ID_NET, device_features(dev), n->queues, device_queue_max(dev),
-		  n->config, len < sizeof(n->config) ? len : sizeof(n->config));
+	mmio_init(&n->mmio, device_class(dev), device_features(dev), n->queues,
+		  device_queue_max(dev), n->config,
+		  len < sizeof(n->config) ? len : sizeof(n->config));
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest's network device: virtio-mmio registers in front of a vhost-vDPA device, and the event
- * fds that connect both without us. It must never make a vCPU wait for the device longer than
- * NET_RESET_MS.
+ * The guest's device, for the network or, as it has no control queue, a disk: virtio-mmio registers
+ * in front of a vhost-vDPA device, and the event fds that connect both without us. It must never
+ * make a vCPU wait for the device longer than NET_RESET_MS.
  */
 #ifndef VMM_NET_H
 #define VMM_NET_H

@@ -330,11 +330,63 @@ static void rings_that_move_are_noticed(void **state)
 	assert_non_null(strstr(e.text, "queue 0 moved from group 2 to 0"));
 }
 
-static void not_a_network_device(void **state)
+static void neither_network_nor_disk(void **state)
 {
 	(void)state;
+	fake.device_id = 4;
+	refused("it is 4: only network (1) and block devices (2)");
+}
+
+#define FLUSH (1ull << 9)
+
+/* One queue in one group of one address space, and all of that is the guest's. */
+static void block_device(void)
+{
+	fake_reset();
+	e = (struct err){0};
 	fake.device_id = 2;
-	refused("network");
+	fake.queues = fake.groups = fake.spaces = 1;
+	fake.config = 0; /* no sectors, and no feature's field makes sense */
+}
+
+static void a_block_device_has_no_cvq(void **state)
+{
+	(void)state;
+	block_device();
+	assert_int_equal(open_device(0), 0);
+	assert_false(at.has_cvq);
+	assert_int_equal(at.features, 1ull << 32 | 1ull << 28 | 1ull << 5 | FLUSH);
+	assert_int_equal(attach_queue_count(&at, ~0ull), 1);
+	assert_int_equal(attach_start(&at, 1ull << 32 | FLUSH, queues, &e), 0);
+	assert_true(fake.queue[0].enabled);
+	assert_false(fake.queue[1].enabled);
+	for (unsigned m = 0; m < fake.maps; m++)
+		assert_int_equal(fake.map[m].asid, 0);
+	assert_null(strstr(fake.calls, "set_group_asid"));
+	attach_close(&at);
+}
+
+static void a_block_device_needs_a_capacity(void **state)
+{
+	(void)state;
+	block_device();
+	fake.config = 0xff;
+	refused("config space");
+}
+
+/* What it says of itself later is passed on as long as it bears out what was offered. */
+static void a_block_device_may_grow_but_not_lie(void **state)
+{
+	(void)state;
+	block_device();
+	assert_int_equal(open_device(0), 0);
+	fake.config = 0x11;
+	assert_true(attach_config_changed(&at));
+	assert_int_equal(at.config[0], 0x11);
+	fake.config = 0xff; /* a capacity that cannot be */
+	assert_false(attach_config_changed(&at));
+	assert_int_equal(at.config[0], 0x11);
+	attach_close(&at);
 }
 
 static void legacy_device(void **state)
@@ -618,7 +670,10 @@ int main(void)
 		TEST(a_group_that_is_not_there),
 		TEST(a_group_past_the_queues),
 		TEST(rings_that_move_are_noticed),
-		TEST(not_a_network_device),
+		TEST(neither_network_nor_disk),
+		TEST(a_block_device_has_no_cvq),
+		TEST(a_block_device_needs_a_capacity),
+		TEST(a_block_device_may_grow_but_not_lie),
 		TEST(legacy_device),
 		TEST(too_few_queues),
 		TEST(out_of_reach),

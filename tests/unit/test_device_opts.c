@@ -114,6 +114,7 @@ static void bad_values_are_named(void **state)
 	    {"--name", ",.x,control,a/b,../x"},
 	    {"--parent", ",vdpa,sim,VDUSE,mlx5"},
 	    {"--shape", ",net2,mlx,Mlx5"},
+	    {"--class", ",disk,Blk,blk2"},
 	    {"--api", ",2,-1,0x1,1x,one,4294967296,18446744073709551616"},
 	    {"--queue-pairs", ",0,9,-1,+2,1x,256"},
 	    {"--backend", ",tap2,sinks,loopbac,Loopback,Tap"},
@@ -218,6 +219,31 @@ static void backends_are_told_apart(void **state)
 	refused("--name n --parent vdpa_sim --pcap p", "--pcap");
 }
 
+static void a_block_device_takes_what_it_has(void **state)
+{
+	static const char *const others[] = {
+	    "--queue-pairs 2", "--shape mlx5", "--private-cvq",		 "--backend sink",
+	    "--pcap p",	       "--state s",    "--mac 02:00:00:00:00:07"};
+	char line[128];
+
+	(void)state;
+	accepted("--name n --class blk --file /tmp/d --api 0 --trace t --timeout 3");
+	assert_int_equal(o.class, CLASS_BLK);
+	assert_string_equal(o.file, "/tmp/d");
+	accepted("--name n --class blk --class net");
+	assert_int_equal(o.class, CLASS_NET);
+	refused("--name n --class blk", "--file");
+	refused("--name n --file d", "--file");
+	refused("--name n --class blk --file=", "--file");
+	refused("--name n --class blk --file d --parent vdpa_sim", "--class");
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(line, sizeof(line), "--name n --class blk --file d %s", others[i]);
+		char word[32];
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(others[i], " "), others[i]);
+		refused(line, word);
+	}
+}
+
 static void one_bad_value_spoils_the_line(void **state)
 {
 	(void)state;
@@ -253,6 +279,7 @@ int main(void)
 	    TEST(a_simulator_takes_what_it_has),
 	    TEST(shapes_are_told_apart),
 	    TEST(backends_are_told_apart),
+	    TEST(a_block_device_takes_what_it_has),
 	    TEST(one_bad_value_spoils_the_line),
 	    TEST(the_help_knows_every_option),
 	};

@@ -30,6 +30,12 @@ static struct {
 static const uint8_t config[8] = {2, 0, 0, 0, 0, 1, 1, 0};
 static struct net n;
 
+uint32_t device_class(const struct device *d)
+{
+	(void)d;
+	return VIRTIO_ID_NET;
+}
+
 uint64_t device_features(const struct device *d)
 {
 	(void)d;

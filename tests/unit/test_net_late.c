@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -22,6 +23,12 @@ static struct {
 } fake;
 
 static struct net n;
+
+uint32_t device_class(const struct device *d)
+{
+	(void)d;
+	return VIRTIO_ID_NET;
+}
 
 uint64_t device_features(const struct device *d)
 {

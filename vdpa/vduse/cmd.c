@@ -9,6 +9,7 @@
 #include "../nl.h"
 #include "../sim/sim.h"
 #include "backend.h"
+#include "blk.h"
 #include "guard.h"
 #include "net.h"
 #include "opts.h"
@@ -32,6 +33,80 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* ---- classes ---- */
+
+/* Everything a device needs, up to its data thread. On error *@d may be there, and *@ctx is not. */
+static int start_net(const struct opts *o, struct vduse_dev **d, void **ctx, struct err *e)
+{
+	struct net_options n = o->net;
+	struct vduse_setup setup;
+	struct backend backend;
+	struct net *net;
+	int ret = backend_open(&backend, o->backend, o->interface, o->pcap, e);
+
+	if (ret)
+		return ret;
+	n.backend_features = backend_features(&backend);
+	net_describe(&setup, &n);
+	ret = vduse_create(d, &setup, e);
+	if (ret) {
+		backend_close(&backend);
+		return ret;
+	}
+	ret = net_start(&net, *d, &backend, e);
+	*ctx = net;
+	return ret;
+}
+
+static int stop_net(void *ctx, struct err *e)
+{
+	return net_stop(ctx, e);
+}
+
+static int start_blk(const struct opts *o, struct vduse_dev **d, void **ctx, struct err *e)
+{
+	const struct blk_options b = {
+	    .name = o->net.name, .api = o->net.api, .breaks = o->net.breaks, .trace = o->net.trace};
+	struct vduse_setup setup;
+	struct disk disk;
+	struct blk *blk;
+	int ret = disk_open(&disk, o->file, e);
+
+	if (ret)
+		return ret;
+	blk_describe(&setup, &b, &disk);
+	ret = vduse_create(d, &setup, e);
+	if (ret) {
+		disk_close(&disk);
+		return ret;
+	}
+	ret = blk_start(&blk, *d, &disk, e);
+	*ctx = blk;
+	return ret;
+}
+
+static int stop_blk(void *ctx, struct err *e)
+{
+	return blk_stop(ctx, e);
+}
+
+/* A block device has nothing to announce. */
+static int announce_nothing(struct vduse_dev *d)
+{
+	(void)d;
+	return -ENODEV;
+}
+
+static const struct class
+{
+	int (*start)(const struct opts *o, struct vduse_dev **d, void **ctx, struct err *e);
+	int (*stop)(void *ctx, struct err *e);
+	int (*announce)(struct vduse_dev *d);
+} classes[] = {[CLASS_NET] = {start_net, stop_net, net_announce},
+	       [CLASS_BLK] = {start_blk, stop_blk, announce_nothing}};
+
+/* ---- one device's life ---- */
+
 /* Until a signal, the end of the time, or something that makes going on pointless. */
 static int wait_for_end(const struct opts *o, struct vduse_dev *d, int signals, struct err *e)
 {
@@ -44,7 +119,7 @@ static int wait_for_end(const struct opts *o, struct vduse_dev *d, int signals, 
 		    read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 			if (info.ssi_signo != SIGUSR2)
 				return 0;
-			if (net_announce(d))
+			if (classes[o->class].announce(d))
 				fprintf(stderr, "ringfence device: no driver that announces\n");
 		}
 		if (atomic_load(&d->broken))
@@ -69,13 +144,16 @@ static void announce(const struct opts *o, const struct vduse_dev *d, const char
 			break_table[id].effect);
 		trace_event(o->net.trace, "break", ",\"name\":\"%s\"", break_table[id].name);
 	}
-	if (!o->quiet && d->as.api == 0)
+	if (!o->quiet && d->as.api == 0 && o->class == CLASS_NET)
 		fprintf(stderr, "ringfence device: VDUSE API 0: one group, one address space: its "
 				"CVQ cannot be shadowed\n");
 	if (o->verbose)
 		fprintf(stderr, "ringfence device: %s: API %u, queue-ready %s, CTRL_VQ %s, %s\n",
 			d->name, (unsigned)d->as.api, d->has_queue_ready ? "yes" : "no",
-			o->net.private_cvq ? "private" : "offered", node);
+			o->class == CLASS_BLK ? "none"
+			: o->net.private_cvq  ? "private"
+					      : "offered",
+			node);
 	printf("ready %s\n", node);
 	fflush(stdout);
 }
@@ -109,40 +187,22 @@ static int serve_sim(const struct opts *o, int signals, struct err *e)
 	return sim_serve(&s, signals, e);
 }
 
-/* Everything a device needs, up to its data thread. */
-static int start(struct opts *o, struct vduse_dev **d, struct net **n, struct err *e)
-{
-	struct vduse_setup setup;
-	struct backend backend;
-	int ret = backend_open(&backend, o->backend, o->interface, o->pcap, e);
-
-	*d = NULL;
-	*n = NULL;
-	if (ret)
-		return ret;
-	o->net.backend_features = backend_features(&backend);
-	net_describe(&setup, &o->net);
-	ret = vduse_create(d, &setup, e);
-	if (ret)
-		backend_close(&backend);
-	return ret ? ret : net_start(n, *d, &backend, e);
-}
-
 /* *@stuck: the data thread did not stop, so what it uses, the trace too, must stay as it is. */
-static int serve(struct opts *o, int signals, bool *stuck, struct err *e)
+static int serve(const struct opts *o, int signals, bool *stuck, struct err *e)
 {
-	struct vduse_dev *d;
-	struct net *n;
+	const struct class *class = &classes[o->class];
+	struct vduse_dev *d = NULL;
+	void *ctx = NULL;
 	int ret = vduse_cleanup(o->net.name, e);
 
 	if (ret)
 		return ret;
-	ret = start(o, &d, &n, e);
+	ret = class->start(o, &d, &ctx, e);
 	if (!ret)
 		ret = attach(o, d, signals, e);
 
 	struct err late = {0};
-	int stopped = net_stop(n, &late);
+	int stopped = class->stop(ctx, &late);
 	*stuck = stopped;
 	if (!stopped)
 		stopped = vduse_destroy(d, &late);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A VDUSE device: created and torn down, its kernel messages answered, its queues kept ready or
- * not. What a class of device does with the queues is in net.h. It must never let an answer to the
- * kernel wait for a queue's work, nor one queue's readiness for another's.
+ * not. What a class of device does with the queues is in net.h and blk.h. It must never let an
+ * answer to the kernel wait for a queue's work, nor one queue's readiness for another's.
  *
  * Two threads use it. The message thread, started here, answers the kernel; the data thread, a
  * class's own, serves queues. Both take the device's lock, the data thread for one chain at a time

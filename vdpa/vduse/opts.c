@@ -16,7 +16,7 @@
 const char opts_usage[] =
 	"usage: ringfence device --name NAME [OPTION]...\n"
 	"\n"
-	"Serve one VDUSE network device (RX, TX, CVQ) until SIGTERM or SIGINT, or have the kernel serve a\n"
+	"Serve one VDUSE device until SIGTERM or SIGINT, or have the kernel serve a\n"
 	"simulated one; SIGUSR2 has a VDUSE device ask its driver to announce itself. What a killed device\n"
 	"of the same NAME has left behind is cleaned first. Prints \"ready PATH\" when a client can come.\n"
 	"\n"
@@ -34,6 +34,9 @@ const char opts_usage[] =
 	"                     pair\n"
 	"  --pcap FILE        capture what passes either way, for tcpdump; the file grows with it, until\n"
 	"                     the disk is full, which ends the capture and not the device\n"
+	"  --class net|blk    what it is: a network device, or a block device, which takes of these only\n"
+	"                     --name, --api, --file, --trace, --break and --timeout\n"
+	"  --file PATH        a block device's disk: a regular file of whole sectors of 512 bytes\n"
 	"  --shape SHAPE      net: two groups of queues, data and control, and one for queue 2 where it\n"
 	"                     can be either; mlx5: a group more, for descriptors, as mlx5_vdpa has it;\n"
 	"                     there are two address spaces\n"
@@ -50,6 +53,8 @@ const char opts_usage[] =
 enum {
 	OPT_NAME = 256, /* above all characters: see culprit() */
 	OPT_PARENT,
+	OPT_CLASS,
+	OPT_FILE,
 	OPT_SHAPE,
 	OPT_API,
 	OPT_PAIRS,
@@ -66,6 +71,8 @@ enum {
 static const struct option options[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"parent", required_argument, NULL, OPT_PARENT},
+	{"class", required_argument, NULL, OPT_CLASS},
+	{"file", required_argument, NULL, OPT_FILE},
 	{"shape", required_argument, NULL, OPT_SHAPE},
 	{"api", required_argument, NULL, OPT_API},
 	{"queue-pairs", required_argument, NULL, OPT_PAIRS},
@@ -130,6 +137,12 @@ static int take_parent(struct opts *o, const char *arg, struct err *e)
 	return o->sim || !strcmp(arg, "vduse") ? 0 : bad(e, "--parent", arg, "vduse or vdpa_sim");
 }
 
+static int take_class(struct opts *o, const char *arg, struct err *e)
+{
+	o->class = !strcmp(arg, "blk") ? CLASS_BLK : CLASS_NET;
+	return o->class || !strcmp(arg, "net") ? 0 : bad(e, "--class", arg, "net or blk");
+}
+
 static int take_shape(struct opts *o, const char *arg, struct err *e)
 {
 	o->net.shape = !strcmp(arg, "mlx5") ? NET_SHAPE_MLX5 : NET_SHAPE_NET;
@@ -175,6 +188,11 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 					  : bad(e, "--name", arg, "1 to 63 of A-Z a-z 0-9 . _ -");
 	case OPT_PARENT:
 		return take_parent(o, arg, e);
+	case OPT_CLASS:
+		return take_class(o, arg, e);
+	case OPT_FILE:
+		o->file = arg;
+		return *arg ? 0 : bad(e, "--file", arg, "a path");
 	case OPT_SHAPE:
 		return take_shape(o, arg, e);
 	case OPT_API:
@@ -189,6 +207,7 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 		o->pcap = arg;
 		return 0;
 	case OPT_MAC:
+		o->has_mac = true;
 		return parse_mac(arg, o->net.mac)
 			   ? 0
 			   : bad(e, "--mac", arg, "02:00:00:00:00:01; no multicast");
@@ -226,22 +245,42 @@ static const char *culprit(char name[3], char **argv)
 	return name;
 }
 
-/* What only our own device has. */
-static int check_sim(const struct opts *o, struct err *e)
+/* What only our own network device has, the MAC aside: the first such option, or NULL. */
+static const char *of_our_net(const struct opts *o)
 {
 	const struct net_options *n = &o->net;
-	const char *given = n->api >= 0	     ? "--api"
-			    : n->pairs > 1   ? "--queue-pairs"
-			    : n->shape	     ? "--shape"
-			    : n->private_cvq ? "--private-cvq"
-			    : n->breaks	     ? "--break"
-			    : o->backend     ? "--backend"
-			    : o->pcap	     ? "--pcap"
-					     : NULL;
+
+	return n->pairs > 1	? "--queue-pairs"
+	       : n->shape	? "--shape"
+	       : n->private_cvq ? "--private-cvq"
+	       : o->backend	? "--backend"
+	       : o->pcap	? "--pcap"
+				: NULL;
+}
+
+static int check_sim(const struct opts *o, struct err *e)
+{
+	const char *given = o->net.api >= 0 ? "--api"
+			    : o->net.breaks ? "--break"
+			    : o->class	    ? "--class"
+			    : o->file	    ? "--file"
+					    : of_our_net(o);
 
 	if (!o->sim || !given)
 		return 0;
 	return bad(e, given, "--parent vdpa_sim", "the kernel's simulator has no such thing");
+}
+
+static int check_class(const struct opts *o, struct err *e)
+{
+	const char *given = o->net.state ? "--state" : o->has_mac ? "--mac" : of_our_net(o);
+
+	if (o->class == CLASS_BLK && given)
+		return bad(e, given, "--class blk", "a block device has no such thing");
+	if ((o->class == CLASS_BLK) != (o->file != NULL))
+		return bad(e, "--file", o->file ? o->file : "",
+			   "it goes with --class blk, which needs it");
+	return 0;
 }
 
 int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
@@ -270,5 +309,6 @@ int opts_parse(struct opts *o, int argc, char **argv, struct err *e)
 		return bad(e, "argument", argv[optind], "unexpected: see ringfence device --help");
 	if (!o->net.name)
 		return bad(e, "--name", "", "it is needed: see ringfence device --help");
-	return check_sim(o, e);
+	ret = check_sim(o, e);
+	return ret ? ret : check_class(o, e);
 }

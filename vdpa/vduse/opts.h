@@ -7,13 +7,18 @@
 #include "backend.h"
 #include "net.h"
 
+enum device_class { CLASS_NET, CLASS_BLK };
+
 struct opts {
+	enum device_class class;
 	struct net_options
 	    net; /* but for the trace and the backend, which are still to be opened */
 	enum backend_kind backend;
 	const char *interface; /* a tap's name, or NULL: the kernel's choice */
 	const char *pcap;      /* a path, or NULL */
-	bool sim;	    /* vdpa_sim_net in place of VDUSE; of @net the name and the MAC count */
+	bool has_mac;
+	const char *file; /* a block device's disk; of @net the name, API, breaks and trace count */
+	bool sim;	  /* vdpa_sim_net in place of VDUSE; of @net the name and the MAC count */
 	const char *trace;  /* a path, or NULL */
 	unsigned timeout_s; /* 0: none */
 	bool verbose, quiet, help;
