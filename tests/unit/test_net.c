@@ -7,6 +7,7 @@
 #include "../../vmm/net.h"
 #include "test.h"
 
+#include <linux/virtio_ids.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
