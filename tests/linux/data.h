@@ -18,6 +18,16 @@
 #define DATA_STREAM_LEN (6u << 20)
 #define DATA_TYPE 0x88b5 /* a frame's EtherType, of those for local experiments */
 
+#define DATA_DISK_NAME "linuxdisk" /* the device's, which is its serial number as well */
+#define DATA_DISK_LEN (8u << 20)
+#define DATA_DISK_SEED 3
+#define DATA_DISCARD_AT (2u << 20)
+#define DATA_ZERO_AT (5u << 20)
+#define DATA_HOLE_LEN (1u << 20)
+#define DATA_BLOCK 4096u
+#define DATA_FLUSHED "flushed block " /* its number follows */
+#define DATA_COUNT "ringfence.count=" /* on the guest's command line */
+
 /** Bytes [@at, @at + @len) of stream @seed. */
 void data_fill(uint8_t *out, size_t len, uint64_t seed, uint64_t at);
 
@@ -29,10 +39,18 @@ int data_check(int fd, size_t len, uint64_t seed);
 /** Give @name an address and set it up. 0 or an errno value. */
 int data_interface(const char *name, const char *address);
 
-/** The guest's side: what the mode says ("tap", "sink", ...). False: it is none of ours. */
+/** The guest's side: what the mode says ("tap", "sink", "disk"...). False: it is none of ours. */
 bool data_guest(const char *mode);
+bool data_disk(const char *mode);
 
 /** The judge's: one TAP line if there is a test of that name; how many did not hold. */
 unsigned data_judge(const char *name, unsigned *number);
+
+/** NULL, or what did not hold: console of /out/NAME.console, @says up to a NULL. @words: for the
+ * guest's command line. */
+const char *data_run_guest(const char *name, const char *node, const char *words,
+			   const char *const *says);
+const char *data_test_disk(void);
+const char *data_test_death(void);
 
 #endif

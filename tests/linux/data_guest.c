@@ -334,7 +334,7 @@ bool data_guest(const char *mode)
 	bool tap = !strcmp(mode, "tap");
 
 	if (!tap && strcmp(mode, "sink"))
-		return false;
+		return data_disk(mode);
 	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	say("interface", guest_interface(name));
 	if (!tap) {

@@ -165,12 +165,13 @@ static const char *judge_console(const char *console, int code, const char *cons
 	return code ? "the VMM did not end with 0" : NULL;
 }
 
-static const char *run_guest(const char *name, const char *node, const char *const *says)
+const char *data_run_guest(const char *name, const char *node, const char *words,
+			   const char *const *says)
 {
-	char console[128], cmdline[64];
+	char console[128], cmdline[128];
 	struct vmm v = {.node = node, .cmdline = cmdline};
 
-	snprintf(cmdline, sizeof(cmdline), TEST_WORD "%s", name);
+	snprintf(cmdline, sizeof(cmdline), TEST_WORD "%s %s", name, words);
 	v.out = open_out(name, "console", console, sizeof(console));
 	vmm_start(&v);
 	int code = vmm_wait(&v);
@@ -203,7 +204,7 @@ static const char *test_tap(void)
 	struct capture c;
 	char node[64];
 	pid_t device = start_device("tap", options, node), host = start_host();
-	const char *why = run_guest("tap", node, says);
+	const char *why = data_run_guest("tap", node, "", says);
 
 	kill(host, SIGKILL);
 	waitpid(host, NULL, 0);
@@ -223,7 +224,7 @@ static const char *test_sink(void)
 	struct capture c;
 	char node[64];
 	pid_t device = start_device("sink", options, node);
-	const char *why = run_guest("sink", node, says);
+	const char *why = data_run_guest("sink", node, "", says);
 
 	if (!stop_device(device) && !why)
 		why = "the device did not end well";
@@ -237,7 +238,10 @@ unsigned data_judge(const char *name, unsigned *number)
 	static const struct {
 		const char *name;
 		const char *(*run)(void);
-	} tests[] = {{"tap", test_tap}, {"sink", test_sink}};
+	} tests[] = {{"tap", test_tap},
+		     {"sink", test_sink},
+		     {"disk", data_test_disk},
+		     {"disk-death", data_test_death}};
 	unsigned failed = 0;
 
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
