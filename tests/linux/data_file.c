@@ -72,21 +72,7 @@ static const char *judge_holes(void)
 		   : "what was discarded still takes room";
 }
 
-/* Whether a request of @type was carried out. */
-static bool carried_out(const char *trace, int type)
-{
-	char want[48];
-
-	snprintf(want, sizeof(want), "\"ev\":\"blk\",\"type\":%d,", type);
-	for (const char *at = trace; (at = strstr(at, want)); at++) {
-		size_t line = strcspn(at, "\n");
-		const char *good = strstr(at, "\"status\":0");
-		if (good && good < at + line)
-			return true;
-	}
-	return false;
-}
-
+/* Every type of request has been carried out: the trace says so, line by line, as it is long. */
 static const char *judge_trace(void)
 {
 	static const struct {
@@ -95,10 +81,21 @@ static const char *judge_trace(void)
 	} wants[] = {{0, "no read"},	 {1, "no write"},
 		     {4, "no flush"},	 {8, "nobody asked for its serial"},
 		     {11, "no discard"}, {13, "no write of zeroes"}};
-	const char *trace = read_text("/out/disk.trace");
+	bool seen[14] = {false};
+	char line[512];
+	FILE *f = fopen("/out/disk.trace", "re");
 
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *at = strstr(line, "\"ev\":\"blk\",\"type\":");
+		int type;
+		if (at && sscanf(at, "\"ev\":\"blk\",\"type\":%d", &type) == 1 && type >= 0 &&
+		    type < 14 && strstr(line, "\"status\":0"))
+			seen[type] = true;
+	}
+	if (f)
+		fclose(f);
 	for (unsigned i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
-		if (!carried_out(trace, wants[i].type))
+		if (!seen[wants[i].type])
 			return wants[i].missing;
 	return NULL;
 }
