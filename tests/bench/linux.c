@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is measured with a Linux guest, and the same guest under another VMM's command, by turns, so
+ * that what disturbs one disturbs the other. It must never compare runs of two kernels or initrds.
+ */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INIT_MS 120000
+#define WORK_MS 600000
+#define WORDS_MAX 64
+
+/* A guest's figures; what it was not asked for is < 0. */
+struct linux_run {
+	unsigned addresses, frames; /* to ask for */
+	unsigned pairs;		    /* of the device's queues; 0: one */
+	double init_ms, p50_us, p99_us, frames_s;
+	long memory, exits; /* memory: when init has started, before any work */
+};
+
+static const char *cmdline_for(const struct linux_run *r)
+{
+	static char text[256];
+
+	snprintf(text, sizeof(text),
+		 "console=ttyS0 quiet noxsave panic=-1 " GUEST_ADDRESSES "%u " GUEST_FRAMES "%u",
+		 r->addresses, r->frames);
+	return text;
+}
+
+/* The guest from its first word to its last. */
+static int listen(struct linux_run *r, struct vmm *v, struct err *e)
+{
+	unsigned long long count, all, p50, p99;
+	char line[256];
+	int64_t when;
+	int ret = vmm_wait(v, GUEST_INIT, INIT_MS, line, &when, e);
+
+	if (ret)
+		return ret;
+	r->init_ms = (double)(when - v->started) / 1e6;
+	r->memory = vmm_memory(v);
+	if (r->addresses && !(ret = vmm_wait(v, GUEST_SET, WORK_MS, line, &when, e)) &&
+	    sscanf(strstr(line, GUEST_SET) + strlen(GUEST_SET), "%llu %llu %llu %llu", &count, &all,
+		   &p50, &p99) == 4) {
+		r->p50_us = (double)p50 / 1e3;
+		r->p99_us = (double)p99 / 1e3;
+	}
+	if (!ret && r->frames && !(ret = vmm_wait(v, GUEST_SENT, WORK_MS, line, &when, e)) &&
+	    sscanf(strstr(line, GUEST_SENT) + strlen(GUEST_SENT), "%llu %llu", &count, &all) == 2)
+		r->frames_s = (double)all / 1e9;
+	if (!ret)
+		ret = vmm_wait(v, GUEST_DONE, WORK_MS, line, &when, e);
+	r->exits = vmm_exits(v);
+	return ret;
+}
+
+/* Run @argv, with its @WORDS replaced, on a device of its own. */
+static int linux_run(struct linux_run *r, const struct options *o, const char *const *argv,
+		     struct err *e)
+{
+	const char *word[WORDS_MAX + 1] = {0};
+	char pairs[8];
+	struct device d;
+	struct vmm v;
+	const char *more[] = {"--queue-pairs", pairs, NULL};
+
+	snprintf(pairs, sizeof(pairs), "%u", r->pairs);
+	r->p50_us = r->p99_us = r->frames_s = -1;
+	int ret = device_start(&d, r->pairs ? more : NULL, e);
+	if (ret)
+		return ret;
+	for (unsigned i = 0; argv[i] && i < WORDS_MAX; i++)
+		word[i] = !strcmp(argv[i], "@vdpa")	 ? d.node
+			  : !strcmp(argv[i], "@kernel")	 ? o->kernel
+			  : !strcmp(argv[i], "@initrd")	 ? FILE_INITRD
+			  : !strcmp(argv[i], "@cmdline") ? cmdline_for(r)
+							 : argv[i];
+	/* A device's node may stand inside a word, as in -netdev vhost-vdpa,vhostdev=@vdpa,... */
+	char inside[256];
+	for (unsigned i = 0; word[i]; i++) {
+		const char *at = word[i] == argv[i] ? strstr(word[i], "@vdpa") : NULL;
+		if (!at)
+			continue;
+		snprintf(inside, sizeof(inside), "%.*s%s%s", (int)(at - word[i]), word[i], d.node,
+			 at + strlen("@vdpa"));
+		word[i] = inside;
+	}
+	ret = vmm_start(&v, (char *const *)(uintptr_t)word, e);
+	if (!ret) {
+		ret = listen(r, &v, e);
+		vmm_stop(&v);
+	}
+	device_stop(&d);
+	return ret;
+}
+
+static const char *const ours[] = {"ringfence",	 "run",	     "--vdpa",	"@vdpa",     "-k",
+				   "@kernel",	 "--initrd", "@initrd", "--cmdline", "@cmdline",
+				   "--announce", "acpi",     "-c",	"1",	     NULL};
+
+static int by_pairs(struct table *t, const struct options *o, unsigned pairs, struct err *e)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "linux-init-pairs-%u", pairs);
+	struct row *init = table_row(t, name, "ms", "exec to init with so many queue pairs");
+	snprintf(name, sizeof(name), "linux-memory-pairs-%u", pairs);
+	struct row *memory = table_row(t, name, "KiB", "VmHWM less guest RAM then");
+	for (unsigned i = 0; i < o->runs; i++) {
+		struct linux_run r = {.pairs = pairs};
+		int ret = linux_run(&r, o, ours, e);
+		if (ret)
+			return ret;
+		samples_add(&init->samples, r.init_ms);
+		samples_add(&memory->samples, (double)r.memory);
+	}
+	return 0;
+}
+
+int measure_linux(struct table *t, const struct options *o, struct err *e)
+{
+	if (!o->kernel)
+		return 0;
+	struct row *init = table_row(t, "linux-init", "ms", "exec to the first words of init");
+	struct row *memory = table_row(t, "linux-memory", "KiB", "VmHWM less guest RAM");
+	struct row *p50 = table_row(t, "linux-cvq-p50", "us", "setting the address");
+	struct row *p99 = table_row(t, "linux-cvq-p99", "us", "the 99th percentile of it");
+	struct row *rate =
+	    table_row(t, "linux-packets-rate", "/s", "frames out and back, 16 under way");
+	struct row *exits = table_row(t, "linux-packets-exits", "", "VMM exits for each");
+	int ret = 0;
+
+	for (unsigned i = 0; i < o->runs; i++) {
+		struct linux_run few = {.frames = o->packets / 2, .addresses = o->commands};
+		struct linux_run many = {.frames = o->packets, .addresses = o->commands};
+		ret = linux_run(&few, o, ours, e);
+		if (!ret)
+			ret = linux_run(&many, o, ours, e);
+		if (ret)
+			return ret;
+		samples_add(&init->samples, many.init_ms);
+		samples_add(&memory->samples, (double)many.memory);
+		samples_add(&p50->samples, many.p50_us);
+		samples_add(&p99->samples, many.p99_us);
+		samples_add(&rate->samples, many.frames / many.frames_s);
+		if (few.exits >= 0 && many.exits >= 0)
+			samples_add(&exits->samples,
+				    (double)(many.exits - few.exits) / (many.frames - few.frames));
+	}
+	for (unsigned pairs = 1; !ret && pairs <= 8; pairs *= 2)
+		ret = by_pairs(t, o, pairs, e);
+	return ret;
+}
+
+/* The words of --vs, at spaces; @text is written to. */
+static void split(char *text, const char *word[WORDS_MAX + 1])
+{
+	unsigned n = 0;
+
+	for (char *w = strtok(text, " "); w && n < WORDS_MAX; w = strtok(NULL, " "))
+		word[n++] = w;
+	word[n] = NULL;
+}
+
+int measure_versus(struct table *t, const struct options *o, struct err *e)
+{
+	const char *theirs[WORDS_MAX + 1];
+	char text[2048];
+
+	if (!o->vs)
+		return 0;
+	snprintf(text, sizeof(text), "%s", o->vs);
+	split(text, theirs);
+	struct row *init = table_row(t, "vs-init-theirs", "ms", "exec to init, the other VMM");
+	struct row *init_ratio = table_row(t, "vs-init", "", "ours by theirs, pair by pair");
+	struct row *p50 = table_row(t, "vs-cvq-p50-theirs", "us", "setting the address");
+	struct row *p50_ratio = table_row(t, "vs-cvq-p50", "", "ours by theirs, pair by pair");
+	struct row *memory = table_row(t, "vs-memory-theirs", "KiB", "VmHWM less shared memory");
+	for (unsigned i = 0; i < o->runs; i++) {
+		struct linux_run a = {.addresses = o->commands}, b = a;
+		int ret = linux_run(&a, o, ours, e);
+		if (!ret)
+			ret = linux_run(&b, o, theirs, e);
+		if (ret)
+			return ret;
+		samples_add(&init->samples, b.init_ms);
+		samples_add(&init_ratio->samples, a.init_ms / b.init_ms);
+		samples_add(&p50->samples, b.p50_us);
+		samples_add(&p50_ratio->samples, a.p50_us / b.p50_us);
+		samples_add(&memory->samples, (double)b.memory);
+	}
+	return 0;
+}
