@@ -21,6 +21,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
     {"prove", NULL, "attacks and controls on this kernel, and a verdict"},
+    {"bench", NULL, "times, rates and memory of the VMM on this kernel"},
     {"lab", NULL, "the same inside a kernel booted in QEMU"},
     {"run", run_main, "one VMM with one guest on a vhost-vDPA device"},
     {"device", cmd_device, "one VDUSE network device with a control queue"},

@@ -4,8 +4,9 @@
  *
  * A data queue never passes through here: its notification is an ioeventfd that vhost-vDPA waits
  * on, its interrupt an irqfd that vhost-vDPA signals. So we cannot know which interrupt a driver
- * asks about, and mmio.c lets InterruptStatus always claim a used buffer (bit 0). What does pass
- * are the registers.
+ * asks about, and mmio.c lets InterruptStatus always claim a used buffer (bit 0). That it has seen
+ * one is nothing to us, so that this too stays in the kernel, in a counter that nobody reads. What
+ * does pass are the registers.
  */
 #include "net.h"
 
@@ -21,11 +22,12 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 {
 	*n = (struct net){.dev = dev,
 			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			  .seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 			  .queues = device_queue_count(dev, device_features(dev)),
 			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
 	size_t len = device_read_config(dev, n->config, sizeof(n->config));
 
-	if (n->config_fd < 0)
+	if (n->config_fd < 0 || n->seen_fd < 0)
 		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
 			       "raise the limit on open files (ulimit -n)");
 	pthread_mutex_init(&n->order, NULL);
@@ -40,18 +42,24 @@ void net_destroy(struct net *n)
 {
 	if (!n->dev)
 		return;
-	if (n->config_fd >= 0) {
-		close(n->config_fd);
+	if (n->config_fd >= 0 && n->seen_fd >= 0) {
 		pthread_mutex_destroy(&n->order);
 		pthread_mutex_destroy(&n->regs);
 	}
-	*n = (struct net){.config_fd = -1};
+	if (n->config_fd >= 0)
+		close(n->config_fd);
+	if (n->seen_fd >= 0)
+		close(n->seen_fd);
+	*n = (struct net){.config_fd = -1, .seen_fd = -1};
 }
 
 int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e)
 {
 	int ret = vm_irqfd(vm, gsi, n->config_fd, e);
 
+	if (!ret)
+		ret = vm_ioeventfd(vm, gpa(base.v + VIRTIO_MMIO_INTERRUPT_ACK),
+				   VIRTIO_MMIO_INT_VRING, n->seen_fd, e);
 	for (unsigned q = 0; !ret && q < n->queues; q++) {
 		ret = vm_ioeventfd(vm, gpa(base.v + MMIO_QUEUE_NOTIFY), q,
 				   device_kick_fd(n->dev, q), e);

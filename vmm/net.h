@@ -23,6 +23,7 @@ enum net_reset { NET_RESET_NONE, NET_RESET_ASKING, NET_RESET_ASKED };
 struct net {
 	struct device *dev;
 	int config_fd; /* an irqfd of ours, for what the device itself has to say */
+	int seen_fd;   /* an ioeventfd of ours: the driver has seen a used buffer */
 	pthread_mutex_t
 	    order; /* held over a write and the start or reset it causes, so that they keep order */
 	pthread_mutex_t regs; /* the registers below; @order comes first */

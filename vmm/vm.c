@@ -130,8 +130,8 @@ int vm_ioeventfd(struct vm *vm, gpa_t at, uint32_t match, int fd, struct err *e)
 	};
 
 	if (ioctl(vm->fd, KVM_IOEVENTFD, &io))
-		return err_set(e, ERR_HOST, errno, "KVM_IOEVENTFD", "virtio-mmio", "queue %u",
-			       match);
+		return err_set(e, ERR_HOST, errno, "KVM_IOEVENTFD", "virtio-mmio",
+			       "GPA 0x%llx, value %u", (unsigned long long)at.v, match);
 	return 0;
 }
 

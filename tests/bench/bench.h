@@ -18,6 +18,7 @@ struct options {
 	unsigned runs;		    /* of what is measured as a whole: boots, pairs */
 	uint32_t commands, packets; /* of one run that is measured from inside */
 	const char *kernel;	    /* a Linux to boot as a guest, or NULL */
+	const char *device;	    /* more options of a Linux guest's device, or NULL */
 	const char *vs;		    /* another VMM's command line, or NULL */
 };
 
@@ -107,7 +108,8 @@ void guest_main(void) __attribute__((noreturn));
 #define GUEST_FRAMES "bench.frames="
 #define GUEST_INIT "bench: init"
 #define GUEST_SET                                                                                  \
-	"bench: addresses"	   /* count, ns in all, ns of the median and the 99th percentile */
+	"bench: addresses" /* count, ns in all, ns of the median and the 99th percentile */
+#define GUEST_SENDING "bench: sending"
 #define GUEST_SENT "bench: frames" /* count, ns in all */
 #define GUEST_FAILED "bench: FAILED"
 #define GUEST_DONE "bench: done"

@@ -142,7 +142,7 @@ static int open_packets(const char *name)
 static bool take_one(int s)
 {
 	uint8_t frame[2048];
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = {0};
 
 	do {
 		socklen_t len = sizeof(from);
@@ -159,8 +159,9 @@ static bool send_frames(int control, const char *name, unsigned count)
 			     0x52, 0x46, 0,    0,    1,	   0x88, 0xb5};
 	int s = bring_up(control, name) ? open_packets(name) : -1;
 	unsigned sent = 0, back = 0;
-	int64_t begun = now_ns();
 
+	printf(GUEST_SENDING "\n");
+	int64_t begun = now_ns();
 	while (s >= 0 && back < count) {
 		for (; sent < count && sent - back < WINDOW; sent++)
 			if (send(s, frame, sizeof(frame), 0) < 0)

@@ -17,7 +17,8 @@ struct linux_run {
 	unsigned addresses, frames; /* to ask for */
 	unsigned pairs;		    /* of the device's queues; 0: one */
 	double init_ms, p50_us, p99_us, frames_s;
-	long memory, exits; /* memory: when init has started, before any work */
+	long memory, init_exits; /* when init has started, before any work */
+	long exits;		 /* while frames were sent */
 };
 
 static const char *cmdline_for(const struct linux_run *r)
@@ -42,52 +43,85 @@ static int listen(struct linux_run *r, struct vmm *v, struct err *e)
 		return ret;
 	r->init_ms = (double)(when - v->started) / 1e6;
 	r->memory = vmm_memory(v);
+	r->init_exits = vmm_exits(v);
 	if (r->addresses && !(ret = vmm_wait(v, GUEST_SET, WORK_MS, line, &when, e)) &&
 	    sscanf(strstr(line, GUEST_SET) + strlen(GUEST_SET), "%llu %llu %llu %llu", &count, &all,
 		   &p50, &p99) == 4) {
 		r->p50_us = (double)p50 / 1e3;
 		r->p99_us = (double)p99 / 1e3;
 	}
+	if (!ret && r->frames)
+		ret = vmm_wait(v, GUEST_SENDING, WORK_MS, line, &when, e);
+	r->exits = vmm_exits(v);
 	if (!ret && r->frames && !(ret = vmm_wait(v, GUEST_SENT, WORK_MS, line, &when, e)) &&
 	    sscanf(strstr(line, GUEST_SENT) + strlen(GUEST_SENT), "%llu %llu", &count, &all) == 2)
 		r->frames_s = (double)all / 1e9;
-	if (!ret)
-		ret = vmm_wait(v, GUEST_DONE, WORK_MS, line, &when, e);
-	r->exits = vmm_exits(v);
-	return ret;
+	if (r->exits >= 0)
+		r->exits = vmm_exits(v) - r->exits;
+	return ret ? ret : vmm_wait(v, GUEST_DONE, WORK_MS, line, &when, e);
 }
 
-/* Run @argv, with its @WORDS replaced, on a device of its own. */
+/* The words of a string, parted by spaces; @text is written to. How r. */
+static unsigned split(char *text, const char *word[WORDS_MAX + 1])
+{
+	unsigned n = 0;
+
+	for (char *w = strtok(text, " "); w && n < WORDS_MAX; w = strtok(NULL, " "))
+		word[n++] = w;
+	word[n] = NULL;
+	return n;
+}
+
+/* What a word of a command line stands for; @vdpa may also stand inside one. */
+static const char *fill_in(const char *word, const char *node, const struct options *o,
+			   const struct linux_run *r, char inside[256])
+{
+	const char *at = strstr(word, "@vdpa");
+
+	if (!strcmp(word, "@kernel"))
+		return o->kernel;
+	if (!strcmp(word, "@initrd"))
+		return FILE_INITRD;
+	if (!strcmp(word, "@cmdline"))
+		return cmdline_for(r);
+	if (!at)
+		return word;
+	snprintf(inside, 256, "%.*s%s%s", (int)(at - word), word, node, at + strlen("@vdpa"));
+	return inside;
+}
+
+static int start_device(struct device *d, const struct options *o, const struct linux_run *r,
+			struct err *e)
+{
+	const char *word[WORDS_MAX + 3] = {0};
+	char text[512], pairs[16];
+	unsigned n;
+
+	snprintf(text, sizeof(text), "%s", o->device ? o->device : "");
+	n = split(text, word);
+	if (r->pairs) {
+		snprintf(pairs, sizeof(pairs), "%u", r->pairs);
+		word[n++] = "--queue-pairs";
+		word[n++] = pairs;
+	}
+	return device_start(d, word, e);
+}
+
+/* Run @argv on a device of its own. */
 static int linux_run(struct linux_run *r, const struct options *o, const char *const *argv,
 		     struct err *e)
 {
 	const char *word[WORDS_MAX + 1] = {0};
-	char pairs[8];
+	char inside[256]; /* @vdpa stands in one word */
 	struct device d;
 	struct vmm v;
-	const char *more[] = {"--queue-pairs", pairs, NULL};
+	int ret = start_device(&d, o, r, e);
 
-	snprintf(pairs, sizeof(pairs), "%u", r->pairs);
 	r->p50_us = r->p99_us = r->frames_s = -1;
-	int ret = device_start(&d, r->pairs ? more : NULL, e);
 	if (ret)
 		return ret;
 	for (unsigned i = 0; argv[i] && i < WORDS_MAX; i++)
-		word[i] = !strcmp(argv[i], "@vdpa")	 ? d.node
-			  : !strcmp(argv[i], "@kernel")	 ? o->kernel
-			  : !strcmp(argv[i], "@initrd")	 ? FILE_INITRD
-			  : !strcmp(argv[i], "@cmdline") ? cmdline_for(r)
-							 : argv[i];
-	/* A device's node may stand inside a word, as in -netdev vhost-vdpa,vhostdev=@vdpa,... */
-	char inside[256];
-	for (unsigned i = 0; word[i]; i++) {
-		const char *at = word[i] == argv[i] ? strstr(word[i], "@vdpa") : NULL;
-		if (!at)
-			continue;
-		snprintf(inside, sizeof(inside), "%.*s%s%s", (int)(at - word[i]), word[i], d.node,
-			 at + strlen("@vdpa"));
-		word[i] = inside;
-	}
+		word[i] = fill_in(argv[i], d.node, o, r, inside);
 	ret = vmm_start(&v, (char *const *)(uintptr_t)word, e);
 	if (!ret) {
 		ret = listen(r, &v, e);
@@ -125,6 +159,7 @@ int measure_linux(struct table *t, const struct options *o, struct err *e)
 	if (!o->kernel)
 		return 0;
 	struct row *init = table_row(t, "linux-init", "ms", "exec to the first words of init");
+	struct row *start = table_row(t, "linux-init-exits", "", "VMM exits by then");
 	struct row *memory = table_row(t, "linux-memory", "KiB", "VmHWM less guest RAM");
 	struct row *p50 = table_row(t, "linux-cvq-p50", "us", "setting the address");
 	struct row *p99 = table_row(t, "linux-cvq-p99", "us", "the 99th percentile of it");
@@ -134,35 +169,23 @@ int measure_linux(struct table *t, const struct options *o, struct err *e)
 	int ret = 0;
 
 	for (unsigned i = 0; i < o->runs; i++) {
-		struct linux_run few = {.frames = o->packets / 2, .addresses = o->commands};
-		struct linux_run many = {.frames = o->packets, .addresses = o->commands};
-		ret = linux_run(&few, o, ours, e);
-		if (!ret)
-			ret = linux_run(&many, o, ours, e);
+		struct linux_run r = {.frames = o->packets, .addresses = o->commands};
+		ret = linux_run(&r, o, ours, e);
 		if (ret)
 			return ret;
-		samples_add(&init->samples, many.init_ms);
-		samples_add(&memory->samples, (double)many.memory);
-		samples_add(&p50->samples, many.p50_us);
-		samples_add(&p99->samples, many.p99_us);
-		samples_add(&rate->samples, many.frames / many.frames_s);
-		if (few.exits >= 0 && many.exits >= 0)
-			samples_add(&exits->samples,
-				    (double)(many.exits - few.exits) / (many.frames - few.frames));
+		samples_add(&init->samples, r.init_ms);
+		samples_add(&memory->samples, (double)r.memory);
+		samples_add(&p50->samples, r.p50_us);
+		samples_add(&p99->samples, r.p99_us);
+		samples_add(&rate->samples, r.frames / r.frames_s);
+		if (r.exits < 0)
+			continue;
+		samples_add(&start->samples, (double)r.init_exits);
+		samples_add(&exits->samples, (double)r.exits / r.frames);
 	}
-	for (unsigned pairs = 1; !ret && pairs <= 8; pairs *= 2)
+	for (unsigned pairs = 1; !ret && !o->device && pairs <= 8; pairs *= 2)
 		ret = by_pairs(t, o, pairs, e);
 	return ret;
-}
-
-/* The words of --vs, at spaces; @text is written to. */
-static void split(char *text, const char *word[WORDS_MAX + 1])
-{
-	unsigned n = 0;
-
-	for (char *w = strtok(text, " "); w && n < WORDS_MAX; w = strtok(NULL, " "))
-		word[n++] = w;
-	word[n] = NULL;
 }
 
 int measure_versus(struct table *t, const struct options *o, struct err *e)
@@ -173,9 +196,10 @@ int measure_versus(struct table *t, const struct options *o, struct err *e)
 	if (!o->vs)
 		return 0;
 	snprintf(text, sizeof(text), "%s", o->vs);
-	split(text, theirs);
+	(void)split(text, theirs);
 	struct row *init = table_row(t, "vs-init-theirs", "ms", "exec to init, the other VMM");
 	struct row *init_ratio = table_row(t, "vs-init", "", "ours by theirs, pair by pair");
+	struct row *exits = table_row(t, "vs-init-exits-theirs", "", "VMM exits by then");
 	struct row *p50 = table_row(t, "vs-cvq-p50-theirs", "us", "setting the address");
 	struct row *p50_ratio = table_row(t, "vs-cvq-p50", "", "ours by theirs, pair by pair");
 	struct row *memory = table_row(t, "vs-memory-theirs", "KiB", "VmHWM less shared memory");
@@ -191,6 +215,8 @@ int measure_versus(struct table *t, const struct options *o, struct err *e)
 		samples_add(&p50->samples, b.p50_us);
 		samples_add(&p50_ratio->samples, a.p50_us / b.p50_us);
 		samples_add(&memory->samples, (double)b.memory);
+		if (b.init_exits >= 0)
+			samples_add(&exits->samples, (double)b.init_exits);
 	}
 	return 0;
 }

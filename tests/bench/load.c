@@ -187,8 +187,8 @@ static bool frames(struct load *l)
 		uint32_t back = 0, sent = 0, len;
 		uint64_t start = arch_cycles();
 		uint16_t head;
-		for (uint16_t i = 0; i < n; i++)
-			submit_frame(l, i);
+		for (uint32_t i = 0; i < n; i++)
+			submit_frame(l, (uint16_t)i);
 		virtio_notify(&l->net.dev, NET_TX);
 		while (back < n) {
 			if (!net_wait(&l->net, NET_RX, deadline_in(PATIENCE_MS)))

@@ -29,11 +29,13 @@ static const char usage[] =
     "are\n"
     "                    parted by spaces, and @vdpa, @kernel, @initrd, @cmdline filled in. What\n"
     "                    is compared is its guest's console on standard output\n"
+    "      --device OPTS further options of ringfence device, for a Linux guest's, as the words of "
+    "--vs\n"
     "      --json        the table for programs\n"
     "  -v, -h            what is being done, this\n"
     "exit: 0 the table is whole, 4 this host cannot, 64 usage, 70 something failed, 124 time-out\n";
 
-enum { OPT_RUNS = 256, OPT_COMMANDS, OPT_PACKETS, OPT_FULL, OPT_VS, OPT_JSON };
+enum { OPT_RUNS = 256, OPT_COMMANDS, OPT_PACKETS, OPT_FULL, OPT_VS, OPT_DEVICE, OPT_JSON };
 
 static const struct option long_options[] = {
     {"runs", required_argument, NULL, OPT_RUNS},
@@ -41,6 +43,7 @@ static const struct option long_options[] = {
     {"packets", required_argument, NULL, OPT_PACKETS},
     {"full", no_argument, NULL, OPT_FULL},
     {"vs", required_argument, NULL, OPT_VS},
+    {"device", required_argument, NULL, OPT_DEVICE},
     {"json", no_argument, NULL, OPT_JSON},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
@@ -75,6 +78,9 @@ static int take(struct options *o, int opt, struct err *e)
 		return 0;
 	case OPT_VS:
 		o->vs = optarg;
+		return 0;
+	case OPT_DEVICE:
+		o->device = optarg;
 		return 0;
 	case OPT_JSON:
 		o->json = true;

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* What is measured with our own small guest. It must never mix figures of two runs into one but by
- * their difference, which is then what the row says. */
+/* What is measured with our own small guest. It must never mix figures of two runs into one. */
 #include "tiny.h"
 
 #define NO_COUNTER "the kernel has no tracepoint kvm_userspace_exit"
 
-static void add_exits(struct row *r, const struct tiny_run *few, const struct tiny_run *many)
+static void add_exits(struct row *row, const struct tiny_run *r)
 {
-	if (few->exits < 0 || many->exits < 0)
-		r->what = NO_COUNTER;
+	if (r->exits < 0)
+		row->what = NO_COUNTER;
 	else
-		samples_add(&r->samples,
-			    (double)(many->exits - few->exits) / (many->count - few->count));
+		samples_add(&row->samples, (double)r->exits / r->count);
 }
 
 static int commands(struct table *t, const struct options *o, struct err *e)
@@ -23,12 +21,9 @@ static int commands(struct table *t, const struct options *o, struct err *e)
 	struct row *exits = table_row(t, "cvq-exits", "", "VMM exits for each, one at a time");
 
 	for (unsigned i = 0; i < o->runs; i++) {
-		struct tiny_run few = {.work = LOAD_ALONE, .count = o->commands / 2};
 		struct tiny_run alone = {.work = LOAD_ALONE, .count = o->commands};
 		struct tiny_run window = {.work = LOAD_FULL, .count = o->commands};
-		int ret = tiny_run(&few, e);
-		if (!ret)
-			ret = tiny_run(&alone, e);
+		int ret = tiny_run(&alone, e);
 		if (!ret)
 			ret = tiny_run(&window, e);
 		if (ret)
@@ -37,7 +32,7 @@ static int commands(struct table *t, const struct options *o, struct err *e)
 		samples_add(&p99->samples, alone.p99_us);
 		samples_add(&rate->samples, alone.count / alone.seconds);
 		samples_add(&full->samples, window.count / window.seconds);
-		add_exits(exits, &few, &alone);
+		add_exits(exits, &alone);
 	}
 	return 0;
 }
@@ -48,15 +43,12 @@ static int packets(struct table *t, const struct options *o, struct err *e)
 	struct row *exits = table_row(t, "packets-exits", "", "VMM exits for each, out and back");
 
 	for (unsigned i = 0; i < o->runs; i++) {
-		struct tiny_run few = {.work = LOAD_FRAMES, .count = o->packets / 2};
 		struct tiny_run many = {.work = LOAD_FRAMES, .count = o->packets};
-		int ret = tiny_run(&few, e);
-		if (!ret)
-			ret = tiny_run(&many, e);
+		int ret = tiny_run(&many, e);
 		if (ret)
 			return ret;
 		samples_add(&rate->samples, many.count / many.seconds);
-		add_exits(exits, &few, &many);
+		add_exits(exits, &many);
 	}
 	return 0;
 }

@@ -30,10 +30,11 @@ static bool read_values(const char *line, const char *word, struct said *s)
 /* From LOAD_BEGIN to LOAD_END. */
 static int listen(struct tiny_run *r, struct vmm *v, struct err *e)
 {
-	struct said begun, part, cycles[LOAD_TENTHS], last;
+	struct said begun, part, cycles[LOAD_TENTHS] = {0}, last = {0};
 	char line[256];
 	int ret = vmm_wait(v, LOAD_BEGIN, FIRST_MS, line, &begun.when, e);
 
+	r->exits = vmm_exits(v);
 	r->memory_before = vmm_memory(v);
 	while (!ret) {
 		ret = vmm_wait(v, "load ", PART_MS, line, &part.when, e);
@@ -45,6 +46,8 @@ static int listen(struct tiny_run *r, struct vmm *v, struct err *e)
 	if (ret)
 		return ret;
 	last.when = part.when;
+	if (r->exits >= 0)
+		r->exits = vmm_exits(v) - r->exits;
 	r->memory_after = vmm_memory(v);
 	r->seconds = (double)(last.when - begun.when) / 1e9;
 	double us = last.value[1] ? r->seconds * 1e6 / (double)last.value[1] : 0; /* a cycle */
@@ -84,7 +87,6 @@ int tiny_run(struct tiny_run *r, struct err *e)
 		/* Its last line: what it takes down after it is not the guest's doing. */
 		if (!ret)
 			ret = vmm_wait(&v, "done: 0 attempts, 0 ", FIRST_MS, line, &when, e);
-		r->exits = vmm_exits(&v);
 		vmm_stop(&v);
 	}
 	device_stop(&d);

@@ -20,7 +20,7 @@ struct tiny_run {
 	double longest_us[LOAD_TENTHS]; /* wait in it */
 	unsigned parts;
 	long memory_before, memory_after; /* KiB beside guest RAM */
-	long exits;			  /* of the whole run */
+	long exits; /* during the work, the guest's reports among them; < 0: nobody counts */
 };
 
 int tiny_run(struct tiny_run *r, struct err *e);

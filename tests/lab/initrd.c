@@ -19,7 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define ENTRIES_MAX 256
+#define ENTRIES_MAX 2048
 
 /* One entry: a directory, a device node, or a file with the content of a host's file. */
 struct entry {
@@ -133,6 +133,37 @@ static int add_modules(struct archive *a, const char *modules, struct err *e)
 	return ret;
 }
 
+/* A directory's content, to @prefix ("" or a path that ends in a slash), as deep as it goes. Links
+ * are followed: what they lead to need not be in the tree. */
+static int add_tree(struct archive *a, const char *path, const char *prefix, struct err *e)
+{
+	char host[PATH_MAX], below[256];
+	DIR *dir = opendir(path);
+	struct dirent *d;
+	struct stat st;
+	int ret = 0;
+
+	if (!dir)
+		return err_set(e, ERR_USAGE, errno, "opendir", path, "%s", "");
+	while (ret == 0 && (d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (snprintf(host, sizeof(host), "%s/%s", path, d->d_name) >= (int)sizeof(host) ||
+		    snprintf(below, sizeof(below), "%s%s/", prefix, d->d_name) >=
+			(int)sizeof(below) ||
+		    stat(host, &st) < 0)
+			ret = err_set(e, ERR_USAGE, errno, "stat", d->d_name, "in %s", path);
+		else if (S_ISDIR(st.st_mode))
+			ret = add(a, prefix, d->d_name, "", S_IFDIR | 0755, e) < 0
+				  ? -EINVAL
+				  : add_tree(a, host, below, e);
+		else if (S_ISREG(st.st_mode))
+			ret = add(a, prefix, d->d_name, host, S_IFREG | (st.st_mode & 0777), e);
+	}
+	closedir(dir);
+	return ret;
+}
+
 static int add_all(struct archive *a, const struct initrd_content *content, struct err *e)
 {
 	static const char *const dirs[] = {"bin",  "dev",  "modules", "out",
@@ -151,6 +182,11 @@ static int add_all(struct archive *a, const struct initrd_content *content, stru
 		ret = add_program(a, "bin/", slash ? slash + 1 : content->program, content->program,
 				  e);
 	}
+	for (unsigned i = 0; ret == 0 && i < content->files; i++)
+		ret =
+		    add(a, "", &content->file[i].path[1], content->file[i].host, S_IFREG | 0644, e);
+	if (ret == 0 && content->tree)
+		ret = add_tree(a, content->tree, "", e);
 	if (ret == 0 && content->ahead)
 		ret = add(a, "", &INITRD_AHEAD[1], content->ahead, S_IFREG | 0644, e);
 	if (ret == 0 && content->modules)

@@ -9,10 +9,19 @@
 
 #include "lab.h"
 
+/** A file of the host's, and its path in there. */
+struct initrd_file {
+	const char *host;
+	char path[256];
+};
+
 /** What it holds beside ringfence-init as /init, and ringfence and its family in /bin. */
 struct initrd_content {
 	const char *modules; /* a directory, to /modules; or NULL */
 	const char *program; /* of the user's, to /bin under its own name; or NULL */
+	const struct initrd_file *file;
+	unsigned files;
+	const char *tree;  /* a directory whose content goes to the root; or NULL */
 	const char *ahead; /* what `ringfence-prove --enumerate` wrote, to INITRD_AHEAD; or NULL */
 };
 

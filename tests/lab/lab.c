@@ -178,8 +178,16 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 
 	if (strcmp(k->kind, "stock") == 0)
 		snprintf(modules, sizeof(modules), "%s/modules", k->dir);
+	struct initrd_file file[PLAN_FILES + 1];
+	unsigned files = p->files;
+	memcpy(file, p->file, sizeof(p->file));
+	if (p->own_kernel)
+		file[files++] = (struct initrd_file){k->image, PLAN_KERNEL};
 	struct initrd_content content = {.modules = *modules ? modules : NULL,
 					 .program = p->extra,
+					 .file = file,
+					 .files = files,
+					 .tree = o->take,
 					 .ahead = *p->ahead ? p->ahead : NULL};
 	int initrd = initrd_make(&content, e);
 	int ret = initrd < 0 ? initrd : env_write(out, o, k, accel, NULL, e);
@@ -194,6 +202,7 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 						      .append = o->append,
 						      .initrd_fd = initrd,
 						      .terminal = p->terminal,
+						      .one_cpu = p->linux_guest,
 						      .sanitized = o->kasan},
 				 out, e);
 	}

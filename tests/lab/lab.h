@@ -18,6 +18,7 @@ enum lab_command {
 	LAB_RUN,
 	LAB_DEVICE,
 	LAB_DOCTOR,
+	LAB_BENCH,
 	LAB_SHELL,
 	LAB_EXEC,
 	LAB_BUILD,
@@ -38,6 +39,7 @@ struct lab_opts {
 	const char *junit;	   /* --junit, of prove: where its copy goes on this side */
 	const char *initrd;	   /* --initrd, of build: also write the initramfs there */
 	const char *filter;	   /* --filter, of mutants */
+	const char *take;	   /* --take, of bench: a directory tree for the lab's root */
 	enum lab_accel accel;
 	const char *append; /* --append: more of the kernel's command line */
 	bool stock, kasan, verbose, quiet, help;

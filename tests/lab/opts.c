@@ -17,10 +17,10 @@
 #define SECONDS_SHELL 86400
 
 static const char *const command_names[LAB_COMMANDS] = {
-    [LAB_PROVE] = "prove",   [LAB_RUN] = "run",		[LAB_DEVICE] = "device",
-    [LAB_DOCTOR] = "doctor", [LAB_SHELL] = "shell",	[LAB_EXEC] = "exec",
-    [LAB_BUILD] = "build",   [LAB_MUTANTS] = "mutants", [LAB_STATUS] = "status",
-    [LAB_CLEAN] = "clean",
+    [LAB_PROVE] = "prove",   [LAB_RUN] = "run",	    [LAB_DEVICE] = "device",
+    [LAB_DOCTOR] = "doctor", [LAB_BENCH] = "bench", [LAB_SHELL] = "shell",
+    [LAB_EXEC] = "exec",     [LAB_BUILD] = "build", [LAB_MUTANTS] = "mutants",
+    [LAB_STATUS] = "status", [LAB_CLEAN] = "clean",
 };
 
 const char *opts_command_name(enum lab_command c)
@@ -82,7 +82,7 @@ static void keep_for_job(struct lab_opts *o, char *arg)
 static bool shares_options(const struct lab_opts *o)
 {
 	return o->command == LAB_PROVE || o->command == LAB_RUN || o->command == LAB_DEVICE ||
-	       o->command == LAB_DOCTOR;
+	       o->command == LAB_DOCTOR || o->command == LAB_BENCH;
 }
 
 bool opts_keeps_time(const struct lab_opts *o)
@@ -129,6 +129,8 @@ static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struc
 		return ret;
 	if (o->command == LAB_MUTANTS &&
 	    (ret = take_value("--filter", argc, argv, at, &o->filter, e)))
+		return ret;
+	if (o->command == LAB_BENCH && (ret = take_value("--take", argc, argv, at, &o->take, e)))
 		return ret;
 	if (o->command == LAB_PROVE && (ret = take_value("--junit", argc, argv, at, &o->junit, e)))
 		return ret;
@@ -193,6 +195,8 @@ static unsigned default_seconds(const struct lab_opts *o)
 
 	switch (o->command) {
 	case LAB_PROVE:
+		return (opts_inner_has(o, "--full") ? SECONDS_FULL : SECONDS_PROVE) * patience;
+	case LAB_BENCH:
 		return (opts_inner_has(o, "--full") ? SECONDS_FULL : SECONDS_PROVE) * patience;
 	case LAB_SHELL:
 		return SECONDS_SHELL;
@@ -261,6 +265,8 @@ void opts_help(void)
 	     "kernel\n"
 	     "  run      one VMM on a device of its own; device: the daemon alone; doctor: what "
 	     "this kernel has\n"
+	     "  bench    times, rates and memory of the VMM; --take DIR: a tree for the lab's "
+	     "root, for --vs\n"
 	     "  exec     any static program: lab exec ./prog ARGS\n"
 	     "  shell    a busybox shell inside\n"
 	     "  build    make the kernel, and print where it is [--initrd FILE]\n"

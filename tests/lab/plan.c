@@ -46,14 +46,39 @@ static void plan_run(struct plan *p, const struct lab_opts *o)
 		add(p, "--private-cvq");
 }
 
-/* A guest image of the user's is on the host: it goes along, and is named by where it is then. */
-static void add_image(struct plan *p, const char *image)
+/* A file of the user's is on the host: it goes along, and is named by where it is then. */
+static int add_file(struct plan *p, const char *host, struct err *e)
 {
-	const char *slash = strrchr(image, '/');
+	const char *slash = strrchr(host, '/');
 
-	p->extra = image;
-	snprintf(p->extra_path, sizeof(p->extra_path), "/bin/%s", slash ? slash + 1 : image);
-	add(p, p->extra_path);
+	if (p->files == PLAN_FILES)
+		return err_set(e, ERR_USAGE, 0, "file", host, "the lab takes %d along", PLAN_FILES);
+	struct initrd_file *f = &p->file[p->files++];
+	f->host = host;
+	/* Two may have one name. */
+	int n =
+	    snprintf(f->path, sizeof(f->path), "/root/%u-%s", p->files, slash ? slash + 1 : host);
+	if (n >= (int)sizeof(f->path))
+		return err_set(e, ERR_USAGE, ENAMETOOLONG, "file", host, "%s", "");
+	if (access(host, R_OK) < 0)
+		return err_set(e, ERR_USAGE, errno, "open", host, "%s", "");
+	add(p, f->path);
+	return 0;
+}
+
+/* The job's arguments; those that name a guest's files are told where these are in the lab. */
+static int add_arguments(struct plan *p, const struct lab_opts *o, struct err *e)
+{
+	bool guest = o->command == LAB_RUN || o->command == LAB_BENCH;
+	int ret = 0;
+
+	for (unsigned i = o->command == LAB_EXEC; i < o->inners && ret == 0; i++) {
+		add(p, o->inner[i]);
+		if (guest && i + 1 < o->inners &&
+		    (!strcmp(o->inner[i], "-k") || !strcmp(o->inner[i], "--initrd")))
+			ret = add_file(p, o->inner[++i], e);
+	}
+	return ret;
 }
 
 static int plan_exec(struct plan *p, const struct lab_opts *o, struct err *e)
@@ -133,12 +158,14 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 		add_face(p, o);
 	if (o->command == LAB_PROVE && o->kasan && !o->known)
 		add_patience(p, o);
-	for (unsigned i = o->command == LAB_EXEC; i < o->inners; i++) {
-		add(p, o->inner[i]);
-		if (o->command == LAB_RUN && !strcmp(o->inner[i], "-k") && i + 1 < o->inners)
-			add_image(p, o->inner[++i]);
+	p->linux_guest =
+	    o->command == LAB_BENCH || (o->command == LAB_RUN && opts_inner_has(o, "-k"));
+	p->own_kernel = o->command == LAB_BENCH && !opts_inner_has(o, "-k");
+	if (p->own_kernel) {
+		add(p, "-k");
+		add(p, PLAN_KERNEL);
 	}
-	return 0;
+	return add_arguments(p, o, e);
 }
 
 int plan_ahead(struct plan *p, const struct lab_opts *o, const struct out *out, struct err *e)

@@ -6,11 +6,14 @@
 #ifndef LAB_PLAN_H
 #define LAB_PLAN_H
 
+#include "initrd.h"
 #include "lab.h"
 
 #include <limits.h>
 
 #define JOB_MAX 120
+#define PLAN_FILES 2
+#define PLAN_KERNEL "/root/kernel"
 
 /** The command as the lab runs it; its strings are borrowed from the options or literals. */
 struct plan {
@@ -19,7 +22,11 @@ struct plan {
 	char *const *companion;
 	const char *extra;	   /* a program of the user's to take along into /bin, or NULL */
 	char ahead[PATH_MAX + 16]; /* what was run ahead of the job, to take along, or "" */
-	char extra_path[PATH_MAX]; /* where it is in there, for run -k */
+	/* Files of the user's to take along, and where they are in there. */
+	struct initrd_file file[PLAN_FILES];
+	unsigned files;
+	bool linux_guest; /* perhaps: the lab has one CPU then */
+	bool own_kernel;  /* the lab's kernel is to be taken along too, to PLAN_KERNEL */
 	bool terminal;
 };
 

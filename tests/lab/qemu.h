@@ -27,6 +27,7 @@ struct qemu_setup {
 	const char *kernel, *append; /* append: more of its command line, or NULL */
 	int initrd_fd;
 	bool terminal;	/* the launcher's standard streams become the lab's /dev/hvc0 */
+	bool one_cpu;	/* Linux as a guest needs it: docs/linux-guest.md */
 	bool sanitized; /* the kernel has KASAN and its like */
 };
 

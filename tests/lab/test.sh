@@ -293,6 +293,10 @@ run)
 	lab 64 run -k bad.elf
 	has stderr 'bad.elf'
 	lacks stderr 'No such file'
+	# A Linux of the user's with its initramfs: both go along. This one's init finds nobody to talk to.
+	lab 0 build --initrd initrd
+	lab 0 run -k "$("$here/kernel.sh")/bzImage" --initrd initrd --cmdline 'console=ttyS0 noxsave panic=-1'
+	has stdout 'ringfence-init: no virtio port named'
 	;;
 prove)
 	need_kernel
