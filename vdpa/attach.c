@@ -42,8 +42,13 @@
 	 BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                             \
 	 BIT(VIRTIO_NET_F_GUEST_TSO6))
 
+/* How the rings are used; the shadow ring is used as the guest's are. */
+#define RINGS                                                                                      \
+	(BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |                         \
+	 BIT(VIRTIO_F_RING_PACKED))
+
 /* Of every class of device. */
-#define COMMON (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC))
+#define COMMON (BIT(VIRTIO_F_VERSION_1) | RINGS)
 
 /* What this VMM can track of a network device, and so may offer to a guest. */
 #define TRACKED                                                                                    \
@@ -347,13 +352,15 @@ static int map_memory(struct attach *a, struct err *e)
 	return ret;
 }
 
-static int set_up_queue(const struct attach *a, unsigned q, const struct attach_queue *s,
-			struct err *e)
+static int set_up_queue(const struct attach *a, unsigned q, uint64_t features,
+			const struct attach_queue *s, struct err *e)
 {
+	/* The beginning; a packed ring's has both wrap counters set (section 2.8.1). */
+	const uint32_t base = features & BIT(VIRTIO_F_RING_PACKED) ? 0x80008000 : 0;
 	int ret = vhost_set_vring_num(&a->vhost, q, s->num, e);
 
 	if (!ret)
-		ret = vhost_set_vring_base(&a->vhost, q, 0, e);
+		ret = vhost_set_vring_base(&a->vhost, q, base, e);
 	if (!ret)
 		ret = vhost_set_vring_addr(&a->vhost, q, s->desc, s->driver, s->device, e);
 	if (!ret)
@@ -409,7 +416,7 @@ static int run_stages(struct attach *a, uint64_t features, const struct attach_q
 		ret = map_memory(a, e);
 	for (unsigned q = 0; !ret && q < attach_queue_count(a, features); q++)
 		if (queues[q].used)
-			ret = set_up_queue(a, q, &queues[q], e);
+			ret = set_up_queue(a, q, features, &queues[q], e);
 	if (!ret) /* once per start as well: a reset drops it (vduse_dev_reset) */
 		ret = vhost_set_config_call(&a->vhost, a->config_fd, e);
 	a->live |= !ret; /* whatever it says to DRIVER_OK */

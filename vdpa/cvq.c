@@ -15,17 +15,15 @@
 
 #include <errno.h>
 #include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 
 int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, const struct ctrl_rules *rules,
 	      uint32_t num, gpa_t desc, gpa_t driver, gpa_t device)
 {
 	*c = (struct cvq){.mem = m, .rules = *rules};
-	int ret = queue_init(&c->guest, m, num, desc, driver, device);
+	int ret = queue_init(&c->guest, m, rules->features, num, desc, driver, device);
 	if (ret)
 		return ret;
-	c->guest.indirect = rules->features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
-	svq_init(&c->shadow, a);
+	svq_init(&c->shadow, a, rules->features);
 	ctrl_reset(&c->state, rules);
 	return 0;
 }
@@ -38,7 +36,7 @@ static unsigned complete_with(struct cvq *c, const uint8_t *answer, size_t resul
 	c->in_flight = false;
 	if (!queue_write(&c->chain, c->mem, answer, 1 + result)) /* if there is room for it */
 		written = 1 + (uint32_t)result;
-	if (queue_push(&c->guest, c->mem, c->chain.head, written))
+	if (queue_push(&c->guest, c->mem, &c->chain, written))
 		return CVQ_GUEST_BROKE;
 	return queue_wants_interrupt(&c->guest, c->mem) ? CVQ_INTERRUPT : 0;
 }

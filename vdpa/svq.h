@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver's side of the shadow ring: a split virtqueue (virtio 1.3 section 2.7) in the arena,
- * with one command in flight. What the device can write (used ring, ack) is read once and judged;
- * the indices of this side are kept in private memory. It must never wait: its caller owns the
- * deadline.
+ * The driver's side of the shadow ring: a split (virtio 1.3 section 2.7) or packed (section 2.8)
+ * virtqueue in the arena, with one command in flight. What the device can write (used ring or
+ * packed ring, ack) is read once and judged; the state of this side is kept in private memory. It
+ * must never wait: its caller owns the deadline.
  */
 #ifndef VDPA_SVQ_H
 #define VDPA_SVQ_H
 
 #include "arena.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,13 +19,15 @@
 
 struct svq {
 	struct arena *arena;
-	uint16_t avail_idx; /* next value of the available index */
-	uint16_t used_idx;  /* the used index that was last accepted */
-	size_t room;	    /* for the result of the command in flight */
+	bool packed, event_idx; /* negotiated */
+	uint16_t avail_idx;	/* next value of the available index */
+	uint16_t used_idx;	/* the used index that was last accepted */
+	size_t room;		/* for the result of the command in flight */
 };
 
-/** Fill the arena with canaries and lay empty rings into it. The device must not be running. */
-void svq_init(struct svq *s, struct arena *a);
+/** Fill the arena with canaries and lay empty rings, of the kind that @features say, into it. The
+ * device must not be running. */
+void svq_init(struct svq *s, struct arena *a, uint64_t features);
 
 /** Where the device finds the three parts of the ring. */
 iova_t svq_desc(const struct svq *s);

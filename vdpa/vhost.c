@@ -198,9 +198,9 @@ int vhost_set_vring_num(const struct vhost *v, unsigned q, uint16_t num, struct 
 	return call_on(v, VHOST_SET_VRING_NUM, "VHOST_SET_VRING_NUM", "queue", q, &s, e);
 }
 
-int vhost_set_vring_base(const struct vhost *v, unsigned q, uint16_t avail, struct err *e)
+int vhost_set_vring_base(const struct vhost *v, unsigned q, uint32_t base, struct err *e)
 {
-	struct vhost_vring_state s = {.index = q, .num = avail};
+	struct vhost_vring_state s = {.index = q, .num = base};
 
 	return call_on(v, VHOST_SET_VRING_BASE, "VHOST_SET_VRING_BASE", "queue", q, &s, e);
 }

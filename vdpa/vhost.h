@@ -58,7 +58,9 @@ int vhost_get_vring_desc_group(const struct vhost *v, unsigned q, uint32_t *grou
 int vhost_set_group_asid(const struct vhost *v, uint32_t group, uint32_t asid, struct err *e);
 
 int vhost_set_vring_num(const struct vhost *v, unsigned q, uint16_t num, struct err *e);
-int vhost_set_vring_base(const struct vhost *v, unsigned q, uint16_t avail, struct err *e);
+/** Split: the available index. Packed: the places where the next available (low half) and the next
+ * used descriptor lie, each with its wrap counter in bit 15. */
+int vhost_set_vring_base(const struct vhost *v, unsigned q, uint32_t base, struct err *e);
 int vhost_set_vring_addr(const struct vhost *v, unsigned q, iova_t desc, iova_t driver,
 			 iova_t device, struct err *e);
 int vhost_set_vring_kick(const struct vhost *v, unsigned q, int fd, struct err *e);

@@ -31,6 +31,7 @@
 	X(QUEUE_USED_RAM, "queue-used-ram", "a used ring outside guest RAM")                       \
 	X(QUEUE_AHEAD, "queue-ahead", "an available index further ahead than the ring is long")    \
 	X(QUEUE_HEAD, "queue-head", "a head that is no descriptor of the ring")                    \
+	X(PACKED_ENDLESS, "packed-endless", "a packed chain without an end")                       \
 	X(CHAIN_NEXT, "chain-next", "a next that is no descriptor of the ring")                    \
 	X(CHAIN_LOOP, "chain-loop", "a chain of more descriptors than the ring has")               \
 	X(CHAIN_MAX, "chain-max", "a chain of more descriptors than are held")                     \

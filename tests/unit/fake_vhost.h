@@ -22,6 +22,7 @@ struct fake_queue {
 	uint64_t desc, driver, device;
 	int kick_fd, call_fd;
 	bool enabled;
+	uint32_t base;
 };
 
 struct fake {

@@ -154,6 +154,21 @@ static void the_cvq_is_where_the_features_put_it(void **state)
 	attach_close(&at);
 }
 
+/* Section 2.8.1: a packed ring begins with both wrap counters set. */
+static void rings_begin_at_their_beginning(void **state)
+{
+	(void)state;
+	assert_int_equal(open_device(0), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t packed = i ? 1ull << 34 : 0;
+		assert_true(at.features & 1ull << 34);
+		assert_int_equal(attach_start(&at, 1ull << 32 | CVQ_BITS | packed, queues, &e), 0);
+		for (unsigned q = 0; q < 3; q++)
+			assert_int_equal(fake.queue[q].base, i ? 0x80008000 : 0);
+	}
+	attach_close(&at);
+}
+
 static void pairs_that_cannot_be_are_not_offered(void **state)
 {
 	static const struct {
@@ -663,6 +678,7 @@ int main(void)
 		TEST(one_group),
 		TEST(cvq_shares_its_group),
 		TEST(the_cvq_is_where_the_features_put_it),
+		TEST(rings_begin_at_their_beginning),
 		TEST(pairs_that_cannot_be_are_not_offered),
 		TEST(a_cvq_that_only_mq_isolates),
 		TEST(a_private_cvq_may_have_pairs),

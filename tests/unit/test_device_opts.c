@@ -117,6 +117,7 @@ static void bad_values_are_named(void **state)
 	    {"--class", ",disk,Blk,blk2"},
 	    {"--api", ",2,-1,0x1,1x,one,4294967296,18446744073709551616"},
 	    {"--queue-pairs", ",0,9,-1,+2,1x,256"},
+	    {"--ring-features", "split,Packed,packe,packed2,event-idx"},
 	    {"--backend", ",tap2,sinks,loopbac,Loopback,Tap"},
 	    {"--mac", ",02:00:00:00:00,02:00:00:00:00:0,02:00:00:00:00:01:,2:00:00:00:00:001,"
 		      "03:00:00:00:00:01,ff:ff:ff:ff:ff:ff,02-00-00-00-00-01,02:00:00:00:00:0g,"
@@ -184,6 +185,29 @@ static void a_simulator_takes_what_it_has(void **state)
 	refused("--name n --parent vdpa_sim --private-cvq", "--private-cvq");
 	if (RINGFENCE_BREAKS)
 		refused("--name n --parent vdpa_sim --break ignore-group", "--break");
+}
+
+static void ring_features_are_a_list(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t offered;
+	} cases[] = {
+	    {"--name n --ring-features=", 0},
+	    {"--name n --ring-features packed", 1ull << 34},
+	    {"--name n --ring-features event_idx,indirect", 3ull << 28},
+	    {"--name n --ring-features indirect,packed,event_idx", 1ull << 34 | 3ull << 28}};
+
+	(void)state;
+	accepted("--name n");
+	assert_int_equal(o.net.rings_without, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		accepted(cases[i].line);
+		assert_int_equal(~o.net.rings_without, cases[i].offered);
+	}
+	refused("--name n --ring-features ,", "--ring-features");
+	refused("--name n --ring-features packed,,indirect", "--ring-features");
+	refused("--name n --ring-features packed --parent vdpa_sim", "--ring-features");
 }
 
 static void shapes_are_told_apart(void **state)
@@ -256,9 +280,9 @@ static void one_bad_value_spoils_the_line(void **state)
 static void the_help_knows_every_option(void **state)
 {
 	static const char *const options[] = {
-	    "--parent",	     "--shape", "--name",  "--api",   "--queue-pairs", "--backend",
-	    "--private-cvq", "--mac",	"--trace", "--state", "SIGUSR2",       "--break",
-	    "--timeout",     "-v",	"-q",	   "-h"};
+	    "--ring-features", "--parent",	"--shape", "--name",  "--api",	 "--queue-pairs",
+	    "--backend",       "--private-cvq", "--mac",   "--trace", "--state", "SIGUSR2",
+	    "--break",	       "--timeout",	"-v",	   "-q",      "-h"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++)
@@ -278,6 +302,7 @@ int main(void)
 	    TEST(only_the_devices_breaks_are_taken),
 	    TEST(a_simulator_takes_what_it_has),
 	    TEST(shapes_are_told_apart),
+	    TEST(ring_features_are_a_list),
 	    TEST(backends_are_told_apart),
 	    TEST(a_block_device_takes_what_it_has),
 	    TEST(one_bad_value_spoils_the_line),

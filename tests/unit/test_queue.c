@@ -14,14 +14,14 @@ static int setup(void **state)
 {
 	(void)state;
 	ring_init(&r);
-	return queue_init(&q, &r.mem, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED));
+	return queue_init(&q, &r.mem, 0, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED));
 }
 
 static int init(uint32_t num, uint64_t desc, uint64_t avail, uint64_t used)
 {
 	struct queue other;
 
-	return queue_init(&other, &r.mem, num, gpa(desc), gpa(avail), gpa(used));
+	return queue_init(&other, &r.mem, 0, num, gpa(desc), gpa(avail), gpa(used));
 }
 
 static void rings_are_checked_when_set_up(void **state)
@@ -65,7 +65,7 @@ static void bad_chain(unsigned head)
 	assert_int_equal(queue_pop(&q, &r.mem, &c), -EBADMSG);
 	assert_int_equal(c.head, head);
 	assert_int_equal(c.readable + c.writable, 0);
-	assert_int_equal(queue_push(&q, &r.mem, c.head, 0), 0);
+	assert_int_equal(queue_push(&q, &r.mem, &c, 0), 0);
 }
 
 static void malformed_chains_are_refused_whole(void **state)
@@ -109,7 +109,7 @@ static void a_chain_may_not_be_longer_than_we_hold(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    queue_init(&q, &r.mem, NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
+	    queue_init(&q, &r.mem, 0, NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
 	for (unsigned i = 0; i < NUM; i++)
 		ring_set(&r, i, 0x4000, 1,
 			 i % QUEUE_CHAIN_MAX == QUEUE_CHAIN_MAX - 1 ? 0 : VRING_DESC_F_NEXT, i + 1);
@@ -160,7 +160,8 @@ static void an_indirect_table_is_followed_if_negotiated(void **state)
 	q.indirect = false;
 	bad_chain(4);
 	assert_int_equal(
-	    queue_init(&q, &r.mem, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)), 0);
+	    queue_init(&q, &r.mem, 0, RING_NUM, gpa(RING_DESC), gpa(RING_AVAIL), gpa(RING_USED)),
+	    0);
 	assert_false(q.indirect);
 }
 
@@ -239,7 +240,7 @@ static void indices_wrap(void **state)
 	for (unsigned n = 0; n < 0x10000 + 20; n++) {
 		ring_offer(&r, 0);
 		assert_int_equal(queue_pop(&q, &r.mem, &c), 1);
-		assert_int_equal(queue_push(&q, &r.mem, c.head, n), 0);
+		assert_int_equal(queue_push(&q, &r.mem, &c, n), 0);
 		assert_int_equal(ring_used(&r)->ring[n % RING_NUM].len, n);
 	}
 	assert_int_equal(ring_used(&r)->idx, 20);
@@ -249,7 +250,7 @@ static void the_used_index_is_ours(void **state)
 {
 	(void)state;
 	ring_used(&r)->idx = 77; /* the guest scribbles over it */
-	assert_int_equal(queue_push(&q, &r.mem, 2, 5), 0);
+	assert_int_equal(queue_push(&q, &r.mem, &(struct queue_chain){.head = 2}, 5), 0);
 	assert_int_equal(ring_used(&r)->idx, 1);
 	assert_int_equal(ring_used(&r)->ring[0].id, 2);
 	assert_int_equal(ring_used(&r)->ring[0].len, 5);

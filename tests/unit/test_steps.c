@@ -100,7 +100,7 @@ static void test_ring(void **state)
 	assert_int_equal(fake_memory_make(&mem, 0x1000, 0x77, NULL), 0);
 	fake_vduse_map(0, base, 0x1000, 3, mem.fd, 0);
 	ring_init(&r, mem.at, iova(base), mem.at + RING_DRIVER_LEN, iova(base + RING_DRIVER_LEN));
-	vring_start(&v, 0, RING_NUM, VRING_NUM_MAX, r.desc_at, r.avail_at, r.used_at, 0);
+	vring_start(&v, 0, 0, RING_NUM, VRING_NUM_MAX, r.desc_at, r.avail_at, r.used_at, 0);
 	assert_null(v.stopped);
 	for (unsigned round = 0; round < 3 * RING_NUM; round++) {
 		unsigned at = round % RING_NUM & ~1u;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ static int setup(void **state)
 	(void)state;
 	if (arena_create(&a, iova(0x40000000), key, 0x1122334455667788, 0, &e))
 		return -1;
-	svq_init(&s, &a);
+	svq_init(&s, &a, 0);
 	return 0;
 }
 
@@ -104,7 +105,7 @@ static void no_answer_makes_a_canary_of_the_ack(void **state)
 		svq_submit(&s, "\0\0\1", 3, 0);
 		a.writable[ARENA_PAGE] = (uint8_t)ack;
 		assert_memory_not_equal(a.writable + ARENA_PAGE, &line, 8);
-		svq_init(&s, &a);
+		svq_init(&s, &a, 0);
 	}
 }
 
@@ -113,7 +114,7 @@ static void every_start_begins_afresh(void **state)
 	(void)state;
 	memset(a.readable, 0xaa, ARENA_READABLE);
 	memset(a.writable, 0xaa, ARENA_WRITABLE);
-	svq_init(&s, &a);
+	svq_init(&s, &a, 0);
 	canaries_fill_what_the_rings_leave(state);
 	assert_int_equal(((const uint16_t *)(const void *)(a.readable + 64))[1], 0);
 	assert_int_equal(used()->idx, 0);
@@ -256,6 +257,96 @@ static void indices_wrap(void **state)
 	}
 }
 
+/* ---- packed ---- */
+
+static struct vring_packed_desc *packed(unsigned i)
+{
+	return (struct vring_packed_desc *)(void *)a.writable + i;
+}
+
+static void init_packed(bool events)
+{
+	svq_init(&s, &a,
+		 1ull << VIRTIO_F_RING_PACKED | (events ? 1ull << VIRTIO_RING_F_EVENT_IDX : 0));
+}
+
+static int answer_packed(unsigned n, uint16_t id, uint32_t len, uint8_t ack, uint8_t *out)
+{
+	a.writable[4096] = ack;
+	packed(0)->id = id;
+	packed(0)->len = len;
+	packed(0)->flags = n % 2 ? 0 : 0x8080;
+	return svq_poll(&s, out, &result);
+}
+
+static void a_packed_command_lies_where_the_device_looks(void **state)
+{
+	const struct vring_packed_desc_event *event = (void *)(a.readable + 64);
+	uint8_t out[CTRL_ANSWER_MAX];
+
+	(void)state;
+	for (unsigned events = 0; events < 2; events++) {
+		init_packed(events);
+		/* The ring is the device's to write: in the writable file. */
+		assert_int_equal(svq_desc(&s).v, a.iova.v + ARENA_READABLE);
+		assert_int_equal(svq_driver(&s).v, a.iova.v + 64);
+		assert_int_equal(svq_device(&s).v, a.iova.v + ARENA_READABLE + 32);
+		for (unsigned n = 0; n < 70000; n++) {
+			uint16_t there = n % 2 ? 0x8000 : 0x80;
+			svq_submit(&s, "\1\1abcdef", 8, 0);
+			assert_int_equal(packed(0)->flags, there | VRING_DESC_F_NEXT);
+			assert_int_equal(packed(0)->addr, a.iova.v + 4096);
+			assert_int_equal(packed(0)->len, 8);
+			assert_int_equal(packed(1)->flags, there | VRING_DESC_F_WRITE);
+			assert_int_equal(packed(1)->addr, a.iova.v + ARENA_READABLE + 4096);
+			assert_int_equal(packed(1)->id, 0);
+			assert_int_equal(event->flags, events ? 2 : 0);
+			assert_int_equal(event->off_wrap, events && n % 2 == 0 ? 0x8000 : 0);
+			assert_int_equal(svq_poll(&s, out, &result), 0);
+			assert_int_equal(answer_packed(n, 0, 1, 0, out), 1);
+		}
+	}
+}
+
+static void false_packed_completions_are_refused(void **state)
+{
+	uint8_t out[CTRL_ANSWER_MAX];
+
+	(void)state;
+	init_packed(false);
+	assert_int_equal(answer_packed(0, 0, 1, 0, out), -EPROTO); /* to nothing */
+	static const struct {
+		uint16_t id;
+		uint32_t len;
+		uint8_t ack;
+	} bad[] = {{1, 1, 0},	       {0xffff, 1, 0}, {0, 0, 0},   {0, 2, 0},
+		   {0, 0xffffffff, 0}, {0, 1, 2},      {0, 1, 0xff}};
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		init_packed(false);
+		svq_submit(&s, "\0\0\1", 3, 0);
+		if (answer_packed(0, bad[i].id, bad[i].len, bad[i].ack, out) != -EPROTO)
+			fail_msg("answer %u", i);
+	}
+	init_packed(false);
+	svq_submit(&s, "\0\0\1", 3, 0);
+	packed(0)->flags = 0x8000; /* used in no round that there is */
+	assert_int_equal(svq_poll(&s, out, &result), 0);
+}
+
+static void split_asks_for_the_next_call(void **state)
+{
+	const struct vring_avail *avail = (void *)(a.readable + 64);
+	uint8_t ack;
+
+	(void)state;
+	svq_init(&s, &a, 1ull << VIRTIO_RING_F_EVENT_IDX);
+	for (unsigned n = 0; n < 70000; n++) {
+		svq_submit(&s, "\0\0\1", 3, 0);
+		assert_int_equal(avail->ring[SVQ_NUM], (uint16_t)n);
+		assert_int_equal(answer((uint16_t)(n + 1), 0, 1, 0, &ack), 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] =
@@ -274,6 +365,10 @@ int main(void)
 	  cmocka_unit_test_setup_teardown(false_completions_are_refused, setup, teardown),
 	  cmocka_unit_test_setup_teardown(a_result_is_no_longer_than_its_room, setup, teardown),
 	  cmocka_unit_test_setup_teardown(indices_wrap, setup, teardown),
+	  cmocka_unit_test_setup_teardown(a_packed_command_lies_where_the_device_looks, setup,
+					  teardown),
+	  cmocka_unit_test_setup_teardown(false_packed_completions_are_refused, setup, teardown),
+	  cmocka_unit_test_setup_teardown(split_asks_for_the_next_call, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

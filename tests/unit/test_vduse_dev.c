@@ -45,7 +45,7 @@ static void the_kernel_is_told_what_it_is(void **state)
 	(void)state;
 	assert_string_equal(m->name, "unit");
 	assert_int_equal(m->device_id, 1);
-	assert_int_equal(m->features, CLIENT_FEATURES);
+	assert_int_equal(m->features, CLIENT_OFFERED);
 	assert_int_equal(m->vq_num, 3);
 	assert_int_equal(m->ngroups, 2);
 	assert_int_equal(m->nas, 2);
@@ -252,8 +252,8 @@ static void only_what_is_offered_is_accepted(void **state)
 
 	(void)state;
 	for (unsigned bit = 0; bit < 64; bit++)
-		assert_int_equal(negotiate(need | 1ull << bit), CLIENT_FEATURES >> bit & 1);
-	assert_true(negotiate(CLIENT_FEATURES));
+		assert_int_equal(negotiate(need | 1ull << bit), CLIENT_OFFERED >> bit & 1);
+	assert_true(negotiate(CLIENT_OFFERED));
 	assert_false(negotiate(CLIENT_FEATURES & ~need));
 	assert_false(negotiate(0));
 	assert_false(negotiate(~0ull));
@@ -263,7 +263,7 @@ static void a_private_cvq_is_accepted_but_not_offered(void **state)
 {
 	(void)state;
 	assert_int_equal(client_open(&c, 1, true), 0);
-	assert_int_equal(fake_vduse.made.features, CLIENT_FEATURES & ~CLIENT_CONTROL);
+	assert_int_equal(fake_vduse.made.features, CLIENT_OFFERED & ~CLIENT_CONTROL);
 	assert_true(negotiate(CLIENT_FEATURES));
 	assert_true(negotiate(CLIENT_FEATURES & ~CLIENT_CONTROL));
 	assert_false(negotiate(CLIENT_FEATURES | 1ull << VIRTIO_NET_F_MQ));

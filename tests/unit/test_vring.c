@@ -20,7 +20,7 @@ static struct vring_chain c;
 
 static void start(uint32_t num, uint16_t from)
 {
-	vring_start(&v, 0, num, VRING_NUM_MAX, iova(BASE + RING_DESC), iova(BASE + RING_AVAIL),
+	vring_start(&v, 0, 0, num, VRING_NUM_MAX, iova(BASE + RING_DESC), iova(BASE + RING_AVAIL),
 		    iova(BASE + RING_USED), from);
 	r.avail_idx = from;
 	ring_avail(&r)->idx = from;
@@ -89,9 +89,9 @@ static void sizes_are_powers_of_two_to_the_maximum(void **state)
 			stopped("size");
 		}
 	}
-	vring_start(&v, 0, 8, 4, iova(BASE), iova(BASE), iova(BASE), 0);
+	vring_start(&v, 0, 0, 8, 4, iova(BASE), iova(BASE), iova(BASE), 0);
 	stopped("size"); /* the device's own maximum */
-	vring_start(&v, 0, 512, 1024, iova(BASE), iova(BASE), iova(BASE), 0);
+	vring_start(&v, 0, 0, 512, 1024, iova(BASE), iova(BASE), iova(BASE), 0);
 	stopped("size"); /* whatever the device's, a chain must fit into ours */
 }
 
@@ -100,7 +100,7 @@ static void parts_are_aligned(void **state)
 	(void)state;
 	for (unsigned skew = 0; skew < 32; skew++) {
 		for (unsigned part = 0; part < 3; part++) {
-			vring_start(&v, 0, 8, 8, iova(BASE + (part == 0 ? skew : 0)),
+			vring_start(&v, 0, 0, 8, 8, iova(BASE + (part == 0 ? skew : 0)),
 				    iova(BASE + RING_AVAIL + (part == 1 ? skew : 0)),
 				    iova(BASE + RING_USED + (part == 2 ? skew : 0)), 0);
 			if (skew % (part == 0 ? 16 : part == 1 ? 2 : 4))

@@ -28,6 +28,9 @@
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_ACCESS_PLATFORM |                           \
 	 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |                                  \
 	 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_RING_F_INDIRECT_DESC | CLIENT_CONTROL)
+/* And what else is offered of how rings are used. */
+#define CLIENT_OFFERED                                                                             \
+	(CLIENT_FEATURES | 1ull << VIRTIO_RING_F_EVENT_IDX | 1ull << VIRTIO_F_RING_PACKED)
 #define CLIENT_STATUS                                                                              \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
 

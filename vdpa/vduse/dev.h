@@ -80,6 +80,8 @@ struct vduse_queue {
 	struct vring_queue ring;
 };
 
+struct vduse_vq_state;
+
 struct vduse_dev {
 	struct vduse_setup setup;
 	char name[VDUSE_NAME_LEN];
@@ -152,7 +154,7 @@ int vduse_stop_answering(struct vduse_dev *d, struct err *e);
 int vduse_queues_open(struct vduse_dev *d);
 void vduse_queues_reset(struct vduse_dev *d);
 void vduse_queue_want(struct vduse_dev *d, unsigned q, bool ready);
-int vduse_queue_state(struct vduse_dev *d, unsigned q, uint16_t *avail);
+int vduse_queue_state(struct vduse_dev *d, unsigned q, struct vduse_vq_state *out);
 
 /** Features the client has set (VDUSE_DEV_GET_FEATURES). */
 int vduse_get_features(const struct vduse_dev *d, uint64_t *features);

@@ -117,18 +117,6 @@ static bool update_iotlb(struct vduse_dev *d, const struct vduse_dev_request *re
 	return true;
 }
 
-static bool get_vq_state(struct vduse_dev *d, uint32_t q, struct vduse_vq_state *out)
-{
-	uint16_t avail;
-
-	if (q >= d->as.queues || vduse_queue_state(d, q, &avail))
-		return false;
-	out->index = q;
-	out->split.avail_index = avail;
-	trace_event(d->as.trace, "state", ",\"q\":%u,\"avail\":%u", q, avail);
-	return true;
-}
-
 static bool set_vq_ready(struct vduse_dev *d, const struct vduse_vq_ready *m)
 {
 	if (m->num >= d->as.queues)
@@ -151,7 +139,8 @@ static bool carry_out(struct vduse_dev *d, const struct vduse_dev_request *req,
 {
 	switch (req->type) {
 	case VDUSE_GET_VQ_STATE:
-		return get_vq_state(d, req->vq_state.index, &resp->vq_state);
+		return req->vq_state.index < d->as.queues &&
+		       !vduse_queue_state(d, req->vq_state.index, &resp->vq_state);
 	case VDUSE_SET_STATUS:
 		return set_status(d, req->s.status);
 	case VDUSE_UPDATE_IOTLB:

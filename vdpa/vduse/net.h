@@ -43,6 +43,7 @@ struct net_options {
 	enum net_shape shape;
 	bool private_cvq; /* CTRL_VQ is not offered, but served to a client that accepts it */
 	uint64_t backend_features; /* added to what is offered */
+	uint64_t rings_without;	   /* of INDIRECT_DESC, EVENT_IDX, RING_PACKED: not offered */
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */
 	const char *state;   /* a file to keep the control state in, or NULL; borrowed */

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ const char opts_usage[] =
 	"                     address space, so that its CVQ cannot be shadowed\n"
 	"  --queue-pairs N    pairs of data queues, 1 to 8; more than one are there for a client that\n"
 	"                     takes MQ\n"
+	"  --ring-features LIST\n"
+	"                     which of packed, indirect and event_idx it offers; all\n"
 	"  --backend loopback|sink|tap[,IFNAME]\n"
 	"                     what is sent comes back; is lost; or goes to and comes from an interface of\n"
 	"                     this host, made for it, with its checksum and segmentation offloads. What the\n"
@@ -58,6 +62,7 @@ enum {
 	OPT_SHAPE,
 	OPT_API,
 	OPT_PAIRS,
+	OPT_RINGS,
 	OPT_BACKEND,
 	OPT_PCAP,
 	OPT_PRIVATE_CVQ,
@@ -76,6 +81,7 @@ static const struct option options[] = {
 	{"shape", required_argument, NULL, OPT_SHAPE},
 	{"api", required_argument, NULL, OPT_API},
 	{"queue-pairs", required_argument, NULL, OPT_PAIRS},
+	{"ring-features", required_argument, NULL, OPT_RINGS},
 	{"backend", required_argument, NULL, OPT_BACKEND},
 	{"pcap", required_argument, NULL, OPT_PCAP},
 	{"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
@@ -179,6 +185,32 @@ static int take_backend(struct opts *o, const char *arg, struct err *e)
 	return 0;
 }
 
+/* "", or names with commas between them. */
+static int take_rings(struct opts *o, const char *arg, struct err *e)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} known[] = {{"packed", VIRTIO_F_RING_PACKED},
+		     {"indirect", VIRTIO_RING_F_INDIRECT_DESC},
+		     {"event_idx", VIRTIO_RING_F_EVENT_IDX}};
+
+	o->net.rings_without = ~0ull;
+	for (const char *at = arg; *arg; at += *at == ',') {
+		size_t len = strcspn(at, ","), i = 0;
+		while (i < 3 && (strlen(known[i].name) != len || memcmp(at, known[i].name, len)))
+			i++;
+		if (i == 3)
+			return bad(e, "--ring-features", arg,
+				   "some of packed, indirect, event_idx");
+		o->net.rings_without &= ~(1ull << known[i].bit);
+		at += len;
+		if (!*at)
+			break;
+	}
+	return 0;
+}
+
 static int take_value(struct opts *o, int option, const char *arg, struct err *e)
 {
 	switch (option) {
@@ -201,6 +233,8 @@ static int take_value(struct opts *o, int option, const char *arg, struct err *e
 		return parse_number(arg, NET_PAIRS_MAX, &o->net.pairs) && o->net.pairs > 0
 			   ? 0
 			   : bad(e, "--queue-pairs", arg, "1 to 8");
+	case OPT_RINGS:
+		return take_rings(o, arg, e);
 	case OPT_BACKEND:
 		return take_backend(o, arg, e);
 	case OPT_PCAP:
@@ -250,12 +284,13 @@ static const char *of_our_net(const struct opts *o)
 {
 	const struct net_options *n = &o->net;
 
-	return n->pairs > 1	? "--queue-pairs"
-	       : n->shape	? "--shape"
-	       : n->private_cvq ? "--private-cvq"
-	       : o->backend	? "--backend"
-	       : o->pcap	? "--pcap"
-				: NULL;
+	return n->pairs > 1	  ? "--queue-pairs"
+	       : n->rings_without ? "--ring-features"
+	       : n->shape	  ? "--shape"
+	       : n->private_cvq	  ? "--private-cvq"
+	       : o->backend	  ? "--backend"
+	       : o->pcap	  ? "--pcap"
+				  : NULL;
 }
 
 static int check_sim(const struct opts *o, struct err *e)

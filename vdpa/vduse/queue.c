@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <linux/vduse.h>
 #include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -72,17 +71,35 @@ void vduse_queue_want(struct vduse_dev *d, unsigned q, bool ready)
 	wait_signal(d->wake_fd);
 }
 
-int vduse_queue_state(struct vduse_dev *d, unsigned q, uint16_t *avail)
+/* Where a ring goes on by the kernel's word, as vring.h has it. */
+static uint16_t base_of(const struct vduse_dev *d, const struct vduse_vq_info *info)
+{
+	if (!(d->features & 1ull << VIRTIO_F_RING_PACKED))
+		return info->split.avail_index;
+	return (uint16_t)(info->packed.last_avail_idx | info->packed.last_avail_counter << 15);
+}
+
+int vduse_queue_state(struct vduse_dev *d, unsigned q, struct vduse_vq_state *out)
 {
 	struct vduse_vq_info info;
+	uint16_t at = d->queue[q].ring.last_avail;
 
-	if (d->queue[q].known) {
-		*avail = d->queue[q].ring.last_avail;
-		return 0;
+	if (!d->queue[q].known) {
+		int ret = get_info(d, q, &info);
+		if (ret)
+			return ret;
+		at = base_of(d, &info);
 	}
-	int ret = get_info(d, q, &info);
-	*avail = ret ? 0 : info.split.avail_index;
-	return ret;
+	*out = (struct vduse_vq_state){.index = q};
+	if (d->features & 1ull << VIRTIO_F_RING_PACKED)
+		out->packed = (struct vduse_vq_state_packed){.last_avail_counter = at >> 15,
+							     .last_avail_idx = at & 0x7fff,
+							     .last_used_counter = at >> 15,
+							     .last_used_idx = at & 0x7fff};
+	else
+		out->split.avail_index = at;
+	trace_event(d->as.trace, "state", ",\"q\":%u,\"avail\":%u", q, at);
+	return 0;
 }
 
 static bool may_serve(const struct vduse_dev *d)
@@ -94,11 +111,10 @@ static void activate(struct vduse_dev *d, unsigned q, const struct vduse_vq_info
 {
 	struct vduse_queue *v = &d->queue[q];
 	/* The base changes only with a reset: within a session our own count is the true one. */
-	uint16_t from = v->known ? v->ring.last_avail : info->split.avail_index;
+	uint16_t from = v->known ? v->ring.last_avail : base_of(d, info);
 
-	vring_start(&v->ring, q, info->num, VDUSE_RING_MAX, iova(info->desc_addr),
+	vring_start(&v->ring, q, d->features, info->num, VDUSE_RING_MAX, iova(info->desc_addr),
 		    iova(info->driver_addr), iova(info->device_addr), from);
-	v->ring.indirect = d->features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	v->known = v->active = true;
 	trace_event(d->as.trace, "start",
 		    ",\"q\":%u,\"num\":%u,\"avail\":%u,\"desc\":\"0x%llx\",\"driver\":\"0x%llx\","

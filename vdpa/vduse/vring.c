@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The device's side of a split ring; see vring.h. It must never read a value twice. */
-#include "vring.h"
+/* The device's side of a ring; see vring.h. What is packed is in vring_packed.c. It must never read
+ * a value twice. */
+#include "vring_impl.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <stdint.h>
 
@@ -12,19 +14,22 @@
 #define IDX 2u
 #define ENTRIES 4u
 
-static iova_t plus(iova_t at, uint64_t offset)
-{
-	return iova(at.v + offset); /* a sum that wraps is just another address: as.h judges it */
-}
-
-static int stop(struct vring_queue *v, const char *why)
+int vring_stop(struct vring_queue *v, const char *why)
 {
 	v->stopped = why;
 	return -EPIPE;
 }
 
-void vring_start(struct vring_queue *v, unsigned index, uint32_t num, uint16_t num_max, iova_t desc,
-		 iova_t avail, iova_t used, uint16_t last_avail)
+/* Of a packed ring any size will do (section 2.8.10.1), and its last place is one of its own. */
+static bool size_ok(const struct vring_queue *v, uint32_t num, uint16_t num_max)
+{
+	if (num == 0 || num > num_max || num > VRING_NUM_MAX)
+		return false;
+	return v->packed ? VRING_PLACE(v->last_avail) < num : !(num & (num - 1));
+}
+
+void vring_start(struct vring_queue *v, unsigned index, uint64_t features, uint32_t num,
+		 uint16_t num_max, iova_t desc, iova_t avail, iova_t used, uint16_t last_avail)
 {
 	*v = (struct vring_queue){.index = index,
 				  .num = (uint16_t)num,
@@ -32,21 +37,28 @@ void vring_start(struct vring_queue *v, unsigned index, uint32_t num, uint16_t n
 				  .avail = avail,
 				  .used = used,
 				  .last_avail = last_avail,
-				  .used_idx = last_avail};
-	if (num == 0 || num > num_max || num > VRING_NUM_MAX || (num & (num - 1)))
-		stop(v, "size");
-	else if (desc.v % VRING_DESC_ALIGN_SIZE || avail.v % VRING_AVAIL_ALIGN_SIZE ||
+				  .used_idx = last_avail,
+				  .packed = features >> VIRTIO_F_RING_PACKED & 1,
+				  .indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1,
+				  .event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1};
+	const unsigned align = v->packed ? VRING_EVENT_ALIGN : VRING_AVAIL_ALIGN_SIZE;
+
+	if (!size_ok(v, num, num_max))
+		vring_stop(v, "size");
+	else if (desc.v % VRING_DESC_ALIGN_SIZE || avail.v % align ||
 		 used.v % VRING_USED_ALIGN_SIZE)
-		stop(v, "alignment");
+		vring_stop(v, "alignment");
 }
 
 /* Add a descriptor to the chain; NULL or why it cannot be one. UNTRUSTED: driver */
-static const char *add_segment(struct vring_chain *c, const struct vring_desc *d, uint16_t flags)
+const char *vring_add(struct vring_chain *c, uint64_t addr, uint32_t len, uint16_t flags)
 {
-	struct vring_seg seg = {iova(le64toh(d->addr)), le32toh(d->len)};
+	struct vring_seg seg = {iova(le64toh(addr)), le32toh(len)};
 
 	if (flags & VRING_DESC_F_INDIRECT)
 		return "indirect"; /* section 2.7.5.3.1: only if negotiated, and not nested */
+	if (c->readable + c->writable == VRING_NUM_MAX)
+		return "long"; /* a packed chain may have a table as long as this, and more */
 	if (seg.len == 0)
 		return "empty";
 	if (c->readable_len + c->writable_len + seg.len > UINT32_MAX)
@@ -64,7 +76,7 @@ static const char *add_segment(struct vring_chain *c, const struct vring_desc *d
 	return NULL;
 }
 
-static int refuse_chain(struct vring_chain *c, const char *why)
+int vring_refuse(struct vring_chain *c, const char *why)
 {
 	c->bad = why;
 	c->readable = c->writable = 0; /* nothing of a malformed chain is used */
@@ -104,50 +116,79 @@ static int follow(struct vring_queue *v, struct as_table *t, struct vring_chain 
 	/* One more with an indirect table: the descriptor that refers to it is no buffer. */
 	for (unsigned n = 0; n < v->num + (table.indirect ? 1u : 0u); n++) {
 		struct vring_desc d;
-		if (as_read(t, v->index, plus(table.at, sizeof(d) * i), &d, sizeof(d)))
-			return table.indirect ? refuse_chain(c, "indirect table")
-					      : stop(v, "descriptor table");
+		if (as_read(t, v->index, vring_plus(table.at, sizeof(d) * i), &d, sizeof(d)))
+			return table.indirect ? vring_refuse(c, "indirect table")
+					      : vring_stop(v, "descriptor table");
 		uint16_t flags = le16toh(d.flags);
 		bool enter = v->indirect && !table.indirect && (flags & VRING_DESC_F_INDIRECT);
-		const char *why = enter ? enter_table(&table, &d) : add_segment(c, &d, flags);
+		const char *why =
+		    enter ? enter_table(&table, &d) : vring_add(c, d.addr, d.len, flags);
 		if (why)
-			return refuse_chain(c, why);
+			return vring_refuse(c, why);
 		i = enter ? 0 : le16toh(d.next);
 		if (!enter && !(flags & VRING_DESC_F_NEXT))
 			return 1;
 		if (i >= table.num)
-			return refuse_chain(c, "next");
+			return vring_refuse(c, "next");
 	}
-	return refuse_chain(c, "loop");
+	return vring_refuse(c, "loop");
 }
 
-int vring_pop(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
+static int count_pending(struct vring_queue *v, struct as_table *t, uint16_t *pending)
 {
-	uint16_t avail_idx, head;
+	uint16_t avail_idx;
 
-	if (v->stopped)
+	if (as_load16(t, v->index, vring_plus(v->avail, IDX), &avail_idx))
+		return vring_stop(v, "available ring");
+	*pending = (uint16_t)(avail_idx - v->last_avail);
+	return 0;
+}
+
+/* Section 2.7.10: the driver kicks when its index passes this one; it may have before it saw this,
+ * so that its index has to be looked at again. */
+static int ask_for_kick(struct vring_queue *v, struct as_table *t)
+{
+	uint64_t event = ENTRIES + sizeof(struct vring_used_elem) * v->num;
+
+	if (as_store16(t, v->index, vring_plus(v->used, event), v->last_avail))
+		return vring_stop(v, "used ring");
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static int pop_split(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
+{
+	uint16_t pending, head;
+
+	if (count_pending(v, t, &pending))
 		return -EPIPE;
-	if (as_load16(t, v->index, plus(v->avail, IDX), &avail_idx))
-		return stop(v, "available ring");
-	uint16_t pending = (uint16_t)(avail_idx - v->last_avail);
+	if (pending == 0 && v->event_idx && (ask_for_kick(v, t) || count_pending(v, t, &pending)))
+		return -EPIPE;
 	if (pending == 0)
 		return 0;
 	if (pending > v->num)
-		return stop(v, "available index");
+		return vring_stop(v, "available index");
 	uint64_t entry = ENTRIES + 2u * (v->last_avail % v->num);
-	if (as_load16(t, v->index, plus(v->avail, entry), &head))
-		return stop(v, "available ring");
+	if (as_load16(t, v->index, vring_plus(v->avail, entry), &head))
+		return vring_stop(v, "available ring");
 	if (head >= v->num)
-		return stop(v, "head");
+		return vring_stop(v, "head");
 
 	c->head = head;
-	c->bad = NULL;
-	c->readable = c->writable = 0;
-	c->readable_len = c->writable_len = 0;
 	int ret = follow(v, t, c);
 	if (ret != -EPIPE)
 		v->last_avail++; /* but a chain that the ring stopped at was not taken */
 	return ret;
+}
+
+int vring_pop(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
+{
+	if (v->stopped)
+		return -EPIPE;
+	c->bad = NULL;
+	c->readable = c->writable = 0;
+	c->readable_len = c->writable_len = 0;
+	return v->packed ? vring_pop_packed(v, t, c) : pop_split(v, t, c);
 }
 
 int vring_read(const struct vring_queue *v, struct as_table *t, const struct vring_chain *c,
@@ -184,27 +225,44 @@ int vring_write(const struct vring_queue *v, struct as_table *t, const struct vr
 	return 0;
 }
 
-int vring_push(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_t len)
+static int push_split(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_t len)
 {
 	struct vring_used_elem elem = {.id = htole32(head), .len = htole32(len)};
-
-	if (v->stopped)
-		return -EPIPE;
 	uint64_t entry = ENTRIES + sizeof(elem) * (v->used_idx % v->num);
-	if (as_write(t, v->index, plus(v->used, entry), &elem, sizeof(elem)))
-		return stop(v, "used ring");
+
+	if (as_write(t, v->index, vring_plus(v->used, entry), &elem, sizeof(elem)))
+		return vring_stop(v, "used ring");
 	v->used_idx++;
-	if (as_store16(t, v->index, plus(v->used, IDX), v->used_idx))
-		return stop(v, "used ring");
+	v->uncalled++;
+	if (as_store16(t, v->index, vring_plus(v->used, IDX), v->used_idx))
+		return vring_stop(v, "used ring");
 	return 0;
 }
 
-bool vring_wants_call(const struct vring_queue *v, struct as_table *t)
+int vring_push(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_t len)
 {
-	uint16_t flags;
+	if (v->stopped)
+		return -EPIPE;
+	return v->packed ? vring_push_packed(v, t, head, len) : push_split(v, t, head, len);
+}
 
-	/* The used index must be visible before the flag is read (section 2.7.7.2). */
+static bool wants_call_split(struct vring_queue *v, struct as_table *t)
+{
+	uint64_t at = v->event_idx ? ENTRIES + 2u * v->num : FLAGS;
+	uint16_t word, before = (uint16_t)(v->used_idx - v->uncalled);
+
+	if (as_load16(t, v->index, vring_plus(v->avail, at), &word))
+		return true;
+	v->uncalled = 0;
+	return v->event_idx ? vring_need_event(word, v->used_idx, before)
+			    : !(word & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+bool vring_wants_call(struct vring_queue *v, struct as_table *t)
+{
+	/* What was used must be visible before the driver's wish is read (section 2.7.7.2). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return v->stopped || as_load16(t, v->index, plus(v->avail, FLAGS), &flags) ||
-	       !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+	if (v->stopped)
+		return true;
+	return v->packed ? vring_wants_call_packed(v, t) : wants_call_split(v, t);
 }

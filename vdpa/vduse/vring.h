@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device's side of a split ring over translated memory (virtio 1.3 section 2.7). Every access,
+ * The device's side of a ring, split or packed (virtio 1.3 sections 2.7, 2.8), over translated
+ * memory. Every access,
  * to the ring's own parts and to buffers alike, is one of as.h's and names the queue: it must never
  * reach memory in any other way. Ring and buffers are UNTRUSTED: driver; each byte is copied once
  * and only the copy judged.
  *
- * A ring that cannot be followed (a part of it refused, an available index or a head out of range)
- * is stopped: @stopped says why, and every call on it fails until vring_start(). A chain that
- * cannot be followed is handed back with its head, to be pushed with length 0; the ring goes on.
+ * A ring that cannot be followed (a part of it refused, an available index or a head out of range,
+ * a packed chain that does not end) is stopped: @stopped says why, and every call on it fails until
+ * vring_start(). A chain that cannot be followed is handed back with its head, to be pushed with
+ * length 0; the ring goes on.
  */
 #ifndef VDUSE_VRING_H
 #define VDUSE_VRING_H
@@ -20,10 +22,18 @@
 struct vring_queue {
 	unsigned index; /* which queue this is, for as.h */
 	uint16_t num;
+	/* Packed: the ring, and the driver's and the device's event suppression. */
 	iova_t desc, avail, used;
-	uint16_t last_avail; /* next available entry to take */
-	uint16_t used_idx;   /* next used entry to write; ours, never read back */
-	bool indirect;	     /* VIRTIO_F_INDIRECT_DESC was negotiated; vring_start() says no */
+	/* The next entry to take and the next used one to write, which is never read back. Packed:
+	 * a place in the ring, and the wrap counter in bit 15. */
+	uint16_t last_avail, used_idx;
+	uint16_t uncalled; /* used since the driver was last asked whether it wants a call */
+	bool packed, indirect, event_idx; /* negotiated */
+	/* Packed: how many descriptors each chain takes that was popped and not pushed, the oldest
+	 * at [oldest % VRING_NUM_MAX], and how many those are in all. */
+	uint16_t taken[VRING_NUM_MAX];
+	unsigned oldest, chains;
+	unsigned out;
 	const char *stopped; /* NULL while the ring can be followed */
 };
 
@@ -37,7 +47,7 @@ struct vring_seg {
  * yet.
  */
 struct vring_chain {
-	uint16_t head;
+	uint16_t head; /* packed: the buffer's id */
 	unsigned readable, writable;
 	uint64_t readable_len, writable_len;
 	const char *bad; /* why the chain was refused, with -EBADMSG */
@@ -45,15 +55,16 @@ struct vring_chain {
 };
 
 /**
- * Take up a ring from @last_avail on, used entries included: this device completes in order, so
- * both indices are equal whenever it rests. A ring of a bad size or alignment (section 2.7) starts
- * stopped.
+ * Take up a ring, as the negotiated @features say that it is, from @last_avail on, used entries
+ * included: this device completes in order, so both are equal whenever it rests. A ring of a bad
+ * size or alignment (sections 2.7, 2.8) starts stopped.
  */
-void vring_start(struct vring_queue *v, unsigned index, uint32_t num, uint16_t num_max, iova_t desc,
-		 iova_t avail, iova_t used, uint16_t last_avail);
+void vring_start(struct vring_queue *v, unsigned index, uint64_t features, uint32_t num,
+		 uint16_t num_max, iova_t desc, iova_t avail, iova_t used, uint16_t last_avail);
 
 /**
- * Take the next chain. 1: @c holds it; 0: none there; -EBADMSG: it is malformed, only @c->head and
+ * Take the next chain. 1: @c holds it; 0: none there, and with EVENT_IDX the driver will kick for
+ * the next; -EBADMSG: it is malformed, only @c->head and
  * @c->bad are valid and the head must be pushed; -EPIPE: the ring is stopped.
  */
 int vring_pop(struct vring_queue *v, struct as_table *t, struct vring_chain *c)
@@ -69,16 +80,16 @@ int vring_write(const struct vring_queue *v, struct as_table *t, const struct vr
 		const void *src, size_t len) __attribute__((warn_unused_result));
 
 /**
- * Give the chain that began at @head back, with @len bytes written into it. -EPIPE: the ring is
- * stopped.
+ * Give the chain that began at @head back, which is the oldest that was popped and not given back,
+ * with @len bytes written into it. -EPIPE: the ring is stopped.
  */
 int vring_push(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_t len)
     __attribute__((warn_unused_result));
 
 /**
- * Whether the driver wants a call for what was pushed (section 2.7.7; EVENT_IDX is not offered). A
- * ring that cannot be asked any more is called once too often rather than never.
+ * Whether the driver wants a call for what was pushed since this was asked last (sections 2.7.7,
+ * 2.8.10). A ring that cannot be asked any more is called once too often rather than never.
  */
-bool vring_wants_call(const struct vring_queue *v, struct as_table *t);
+bool vring_wants_call(struct vring_queue *v, struct as_table *t);
 
 #endif

@@ -88,6 +88,7 @@ static int ask(struct probe *p, struct err *e)
 	    {VIRTIO_NET_F_CTRL_MAC_ADDR, "CTRL_MAC_ADDR"},
 	    {VIRTIO_RING_F_INDIRECT_DESC, "INDIRECT_DESC"},
 	    {VIRTIO_RING_F_EVENT_IDX, "EVENT_IDX"},
+	    {VIRTIO_F_RING_PACKED, "RING_PACKED"},
 	};
 	static const struct bit backend[] = {
 	    {VHOST_BACKEND_F_IOTLB_ASID, "ASID"},

@@ -14,6 +14,7 @@
 /* Our limits, as the headers and the manual give them; the specification leaves them to a device.
  */
 #define MODEL_RING_MAX 256     /* entries of a ring */
+#define MODEL_QUEUES 17	       /* of a device with eight pairs of them and a CVQ */
 #define MODEL_CHAIN_MAX 64     /* descriptors of a chain (section 2.7.4.1 allows a limit) */
 #define MODEL_COMMAND_MAX 4096 /* bytes of a control command */
 
@@ -81,6 +82,24 @@ void model_give_back(const struct model_ram *r, struct model_ring *q, uint32_t h
 
 /** Whether the driver is to be notified (section 2.7.7.2, without EVENT_IDX). */
 bool model_notify(const struct model_ram *r, const struct model_ring *q);
+
+/* ---- a packed virtqueue, section 2.8 (model_packed.c) ---- */
+
+struct model_packed {
+	uint32_t num;
+	uint64_t ring;
+	uint32_t next; /* the place that is looked at next, ... */
+	bool round;    /* ... and the wrap counter there */
+	bool indirect; /* INDIRECT_DESC was negotiated */
+};
+
+/** Whether a ring of that size at these addresses may be used at all. */
+bool model_packed_valid(const struct model_ram *r, uint64_t num, uint64_t ring, uint64_t driver,
+			uint64_t device);
+
+/** What is to be taken next: the buffer's @id and how many @places of the ring it takes. */
+enum model_next model_packed_next(const struct model_ram *r, const struct model_packed *q,
+				  uint32_t *id, uint32_t *places, struct model_chain *c);
 
 /* ---- network control commands, section 5.1.6.5 (model_ctrl.c) ---- */
 
@@ -164,7 +183,7 @@ struct model_mmio {
 	uint32_t offered_sel, accepted_sel, queue_sel, status, generation;
 	bool config_changed;
 	unsigned queues;
-	struct model_mmio_queue queue[3];
+	struct model_mmio_queue queue[MODEL_QUEUES];
 	uint8_t config[64];
 	unsigned config_len;
 };

@@ -21,7 +21,7 @@ void regs_init(struct regs *g, struct enum_run *r, unsigned queues, uint16_t max
 	g->model = (struct model_mmio){.device_id = 1,
 				       .max = max,
 				       .offered = REGS_OFFERED,
-				       .queues = queues < 3 ? queues : 3,
+				       .queues = queues < MODEL_QUEUES ? queues : MODEL_QUEUES,
 				       .config_len = REGS_CONFIG};
 	memcpy(g->model.config, config, sizeof(config));
 }

@@ -146,7 +146,7 @@ static void bare(struct world *w)
 			static uint8_t answer[CTRL_ANSWER_MAX];
 			size_t result = 7;
 			if (idx % 0x4000 == 0)
-				svq_init(&s, &w->arena);
+				svq_init(&s, &w->arena, 0);
 			s = (struct svq){.arena = &w->arena,
 					 .avail_idx = (uint16_t)(7 + in_flight),
 					 .used_idx = 7};
@@ -162,6 +162,36 @@ static void bare(struct world *w)
 					      "used index %u after 7: %d, the model says %d", idx,
 					      got, want);
 		}
+}
+
+/* The packed ring alone: all flags that the device can leave, in both rounds. */
+static void bare_packed(struct world *w)
+{
+	static uint8_t answer[CTRL_ANSWER_MAX];
+
+	for (unsigned v = 0; v < 4u << 16; v++) {
+		unsigned round = v >> 16 & 1, in_flight = v >> 17, flags = v & 0xffff;
+		struct svq s;
+		size_t result;
+
+		if (flags == 0)
+			svq_init(&s, &w->arena, 1ull << 34);
+		s = (struct svq){.arena = &w->arena,
+				 .packed = true,
+				 .avail_idx = (uint16_t)(2 + round + in_flight),
+				 .used_idx = (uint16_t)(2 + round)};
+		uint8_t used[16] = {[8] = 1, [14] = (uint8_t)flags, [15] = (uint8_t)(flags >> 8)};
+		memcpy(w->arena.writable, used, sizeof(used));
+		w->arena.writable[ARENA_PAGE] = 1;
+		/* Section 2.8.1: used when both flags are as the counter, which begins as 1. */
+		unsigned counter = 1 - round;
+		bool is_used = (flags >> 7 & 1) == counter && flags >> 15 == counter;
+		int want = !is_used ? 0 : in_flight ? 1 : -EPROTO;
+		int got = svq_poll(&s, answer, &result);
+		if (enum_differs(w->run, got == 1, want == 1) || got != want)
+			enum_violated(w->run, "used flags 0x%x in round %u: %d, the model says %d",
+				      flags, round, got, want);
+	}
 }
 
 /* Statistics of 8 and 24 bytes, or sizes that lead nowhere. */
@@ -226,4 +256,5 @@ void row_answers(struct enum_run *r)
 	late(&w);
 	results(&w);
 	bare(&w);
+	bare_packed(&w);
 }

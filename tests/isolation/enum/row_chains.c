@@ -311,4 +311,5 @@ void row_chains(struct enum_run *r)
 	if (r->how->full)
 		places(&t, 4, 5);
 	shapes(&t, buffer, r->how->full ? 3 : 1);
+	packed_lists(&w);
 }

@@ -144,14 +144,18 @@ static void rings(struct world *w, struct enum_run *r)
 			else
 				for (unsigned part = 0; part < 3; part++, k /= few.n)
 					at[part] = few.v[k % few.n];
-			bool got =
-			    !queue_init(&q, &w->mem, num, gpa(at[0]), gpa(at[1]), gpa(at[2]));
-			if (enum_differs(r, got,
-					 model_ring_valid(&w->model, num, at[0], at[1], at[2])))
-				enum_violated(r, "a ring of %u at 0x%llx, 0x%llx, 0x%llx is %s",
-					      num, (unsigned long long)at[0],
-					      (unsigned long long)at[1], (unsigned long long)at[2],
-					      enum_verdict(got));
+			for (unsigned packed = 0; packed < 2; packed++) {
+				bool got = !queue_init(&q, &w->mem, (uint64_t)packed << 34, num,
+						       gpa(at[0]), gpa(at[1]), gpa(at[2]));
+				bool want = (packed ? model_packed_valid : model_ring_valid)(
+				    &w->model, num, at[0], at[1], at[2]);
+				if (enum_differs(r, got, want))
+					enum_violated(
+					    r, "a ring (%u) of %u at 0x%llx, 0x%llx, 0x%llx is %s",
+					    packed, num, (unsigned long long)at[0],
+					    (unsigned long long)at[1], (unsigned long long)at[2],
+					    enum_verdict(got));
+			}
 		}
 	}
 }

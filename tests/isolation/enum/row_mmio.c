@@ -55,7 +55,7 @@ static void sizes_of_rings(struct world *w, struct enum_run *r)
 	for (uint32_t i = 0; i <= 0x20000 + n; i++) {
 		uint32_t num = i <= 0x20000 ? i : (uint32_t)edges[i - 0x20001];
 		struct queue q;
-		bool got = !queue_init(&q, &w->mem, num, gpa(WORLD_DESC), gpa(WORLD_AVAIL),
+		bool got = !queue_init(&q, &w->mem, 0, num, gpa(WORLD_DESC), gpa(WORLD_AVAIL),
 				       gpa(WORLD_USED));
 		if (enum_differs(
 			r, got,
@@ -124,12 +124,12 @@ static void init_clips(struct enum_run *r)
 	} s;
 	static uint8_t config[512];
 
-	for (unsigned n = 0; n < 8 * 512; n++) {
+	for (unsigned n = 0; n < 22 * 512; n++) {
 		unsigned queues = n / 512, len = n % 512;
 		memset(&s, 0, sizeof(s));
 		memset(config, 0x5a, sizeof(config));
 		mmio_init(&s.m, 1, 0, queues, 256, config, len);
-		bool held = s.m.queues == (queues < 3 ? queues : 3) &&
+		bool held = s.m.queues == (queues < MODEL_QUEUES ? queues : MODEL_QUEUES) &&
 			    s.m.config_len == (len < 64 ? len : 64);
 		for (unsigned i = 0; i < sizeof(s.moat); i++)
 			held &= s.moat[i] == 0;

@@ -119,6 +119,9 @@ unsigned world_timeout(struct world *w);
  * can be; true if it did. */
 bool world_serve(struct world *w);
 
+/** The part of row 12 that is about packed rings (row_packed.c). */
+void packed_lists(struct world *w);
+
 /** All of guest RAM, which steps compare only in part, and our own memory behind the CVQ's. */
 void world_compare_all(struct world *w);
 
