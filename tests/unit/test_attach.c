@@ -370,7 +370,7 @@ static void a_block_device_has_no_cvq(void **state)
 	block_device();
 	assert_int_equal(open_device(0), 0);
 	assert_false(at.has_cvq);
-	assert_int_equal(at.features, 1ull << 32 | 1ull << 28 | 1ull << 5 | FLUSH);
+	assert_int_equal(at.features, 1ull << 34 | 1ull << 32 | 3ull << 28 | 1ull << 5 | FLUSH);
 	assert_int_equal(attach_queue_count(&at, ~0ull), 1);
 	assert_int_equal(attach_start(&at, 1ull << 32 | FLUSH, queues, &e), 0);
 	assert_true(fake.queue[0].enabled);
