@@ -22,8 +22,8 @@ int __wrap_vring_write(const struct vring_queue *v, struct as_table *t, const st
 void __wrap_vduse_queue_call(struct vduse_dev *d, unsigned q);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_read(int fd, void *buf, size_t len);
-uint8_t __real_netctl_run(struct netctl *c, uint64_t features, const uint8_t *cmd, size_t len);
-uint8_t __wrap_netctl_run(struct netctl *c, uint64_t features, const uint8_t *cmd, size_t len);
+/* As netctl.h declares it, which the linker does not compare. */
+__typeof__(netctl_run) __real_netctl_run, __wrap_netctl_run;
 
 int __wrap_vring_push(struct vring_queue *v, struct as_table *t, uint16_t head, uint32_t len)
 {
@@ -47,9 +47,10 @@ void __wrap_vduse_queue_call(struct vduse_dev *d, unsigned q)
 }
 
 /* A command that says what the guest wants, as guest/abi.h has it. */
-uint8_t __wrap_netctl_run(struct netctl *c, uint64_t features, const uint8_t *cmd, size_t len)
+uint8_t __wrap_netctl_run(struct netctl *c, const struct netctl_ability *can, uint64_t features,
+			  const uint8_t *cmd, size_t len, struct netctl_result *r)
 {
-	uint8_t ack = __real_netctl_run(c, features, cmd, len);
+	uint8_t ack = __real_netctl_run(c, can, features, cmd, len, r);
 
 	atomic_store(&hostile.op, 0);
 	if (!hostile.dev || len != COMMAND_LEN || cmd[0] != VIRTIO_NET_CTRL_MAC ||
