@@ -59,16 +59,17 @@ answer(struct finding *f, enum verdict v, const char *fmt, ...)
 	return true;
 }
 
-/* Ring state changes when the device restarts or serves a command; a canary never does. */
-static bool attempt_changed(const struct attempt *at)
+/* Ring state changes when the device restarts or serves a command, of which a trace with gaps may
+ * not tell; a canary never does. */
+static bool attempt_changed(const struct attempt *at, bool gaps)
 {
-	return at->diff.canary_words || (at->diff.other_words && !at->busy);
+	return at->diff.canary_words || (at->diff.other_words && !at->busy && !gaps);
 }
 
 static const struct attempt *first_change(const struct evidence *ev)
 {
 	for (uint32_t i = 0; i < ev->attempts; i++)
-		if (attempt_changed(&ev->attempt[i]))
+		if (attempt_changed(&ev->attempt[i], ev->trace.overflow))
 			return &ev->attempt[i];
 	return NULL;
 }
@@ -90,7 +91,8 @@ static bool executed(const struct evidence *ev)
 
 			if (at->mark.queue == REPORT_CPU_EXECUTE &&
 			    in_page(&at->mark, h->arena_iova + off) &&
-			    at->mark.outcome == OUTCOME_COMPLETED && attempt_changed(at)) {
+			    at->mark.outcome == OUTCOME_COMPLETED &&
+			    attempt_changed(at, ev->trace.overflow)) {
 				pages++;
 				break;
 			}

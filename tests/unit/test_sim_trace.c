@@ -370,10 +370,16 @@ static void nothing_that_does_not_fit_is_passed_over(void **state)
 	(void)state;
 	looked_up(SPACE, 0x1000, 0x1001, 0, 0x1fff, 0x50000, 3);
 	overflows("an address before any queue");
+	happens(SIM_GET, VRING, 0, 0);
 	happens(SIM_GET, VRING + 9, 0, 0);
 	overflows("another device's queue");
+	looked_up(SPACE, 0x1000, 0x1001, 0, 0x1fff, 0x50000, 3);
+	overflows("an address of another device's queue");
+	happens(SIM_GET, VRING, 0, 0);
 	happens(SIM_LOST, 0, 0, 0);
 	overflows("lost events");
+	looked_up(SPACE, 0x1000, 0x1001, 0, 0x1fff, 0x50000, 3);
+	overflows("an address after lost events, of whatever queue");
 	happens(SIM_ASSIGN, VRING, SPACE + 9, LOCK);
 	overflows("another device's space, assigned");
 	happens(SIM_SPACE, SPACE + 9, 0, 0);

@@ -312,6 +312,13 @@ static void bad_line(struct evidence *ev)
 	ev->trace.bad_line = 7;
 }
 
+/* Whether a command was served then is among what was lost. */
+static void ring_changed_in_a_gap(struct evidence *ev)
+{
+	ring_changed_at_rest(ev);
+	ev->trace.overflow = true;
+}
+
 static void overflow(struct evidence *ev)
 {
 	ev->trace.overflow = true;
@@ -506,6 +513,7 @@ static const struct {
     {no_trace, ALL, VERDICT_FAILED, "no trace"},
     {bad_line, ALL, VERDICT_FAILED, "line 7"},
     {overflow, ALL, VERDICT_FAILED, "overflowed"},
+    {ring_changed_in_a_gap, ALL, VERDICT_FAILED, "overflowed"},
     {cut_off, ALL, VERDICT_FAILED, "cut off"},
     {no_hello, ALL, VERDICT_FAILED, "did not show the arena"},
     {lie, ALL, VERDICT_FAILED, "but it is none"},

@@ -136,6 +136,7 @@ static void begin(struct follow *f, const struct sim_event *ev)
 {
 	int q = queue_of(f, ev);
 
+	f->op = SIM_LOST;
 	if (q < 0)
 		return;
 	f->op = ev->kind;
@@ -192,6 +193,7 @@ void follow_event(struct follow *f, const struct sim_event *ev)
 		trace_event_at(f->trace, ev->t, "status", ",\"status\":%" PRIu64, ev->arg[1]);
 		return;
 	default:
+		f->op = SIM_LOST; /* what is looked up next may be for any queue */
 		gap(f, ev->t, "events lost by the kernel");
 	}
 }

@@ -27,7 +27,9 @@
 #define LIST ROOT "/kprobe_events"
 #define PREFIX "ringfence_"
 #define GROUP "ringfence_1" /* of probes; another number whenever their table changes */
-#define BUFFER_KB "1024"    /* for each CPU; some ten thousand events */
+/* For each CPU, and for all; 1 MiB holds some ten thousand events. */
+#define BUFFER_KB 8192
+#define BUFFER_ALL_KB 65536
 #define LOCK_MS 5000
 #define WANTED "it needs CONFIG_FTRACE, CONFIG_KPROBES and CONFIG_KPROBE_EVENTS"
 
@@ -140,8 +142,11 @@ static int define(const struct probe *x, struct err *e)
 
 static int make_instance(struct probes *p, struct err *e)
 {
-	char path[160];
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	char path[160], kb[16];
 
+	snprintf(kb, sizeof(kb), "%ld",
+		 cpus > BUFFER_ALL_KB / BUFFER_KB ? BUFFER_ALL_KB / cpus : BUFFER_KB);
 	snprintf(p->instance, sizeof(p->instance), PREFIX "%d", (int)getpid());
 	snprintf(path, sizeof(path), ROOT "/instances/%s", p->instance);
 	if (mkdir(path, 0750))
@@ -151,7 +156,7 @@ static int make_instance(struct probes *p, struct err *e)
 	if (p->pipe < 0)
 		return err_set(e, ERR_HOST, errno, "open", path, WANTED);
 	int ret = set(p, "trace_clock", "mono", e);
-	return ret ? ret : set(p, "buffer_size_kb", BUFFER_KB, e);
+	return ret ? ret : set(p, "buffer_size_kb", kb, e);
 }
 
 /* Under the lock, so that the last user of the probes is not just removing them. */
