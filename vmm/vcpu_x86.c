@@ -121,6 +121,9 @@ int arch_vcpu_init(const struct vm *vm, int fd, unsigned id, unsigned count,
 	 * own guests are all started.
 	 */
 	struct kvm_mp_state runnable = {KVM_MP_STATE_RUNNABLE};
+
+	/* Once more (vm_x86.c): the host may have refined its frequency since the VM was made. */
+	(void)ioctl(fd, KVM_SET_TSC_KHZ, 0);
 	int ret = x86_set_cpuid(vm, fd, id, count, start->mode != ARCH_START_TINY, e);
 
 	if (!ret && start->mode != ARCH_START_TINY)

@@ -174,6 +174,45 @@ static int do_channels(const struct task *t)
 	return ethtool(t, &c);
 }
 
+/* The number of the feature that ethtool(8) calls @feature, and of how many; < 0: there is none. */
+static int find_feature(const struct task *t, const char *feature, uint32_t *count)
+{
+	static struct {
+		struct ethtool_gstrings head;
+		char name[256][ETH_GSTRING_LEN];
+	} s;
+
+	s.head = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS,
+					   .string_set = ETH_SS_FEATURES}; /* some 70 */
+	if (ethtool(t, &s))
+		return -1;
+	*count = s.head.len < 256 ? s.head.len : 256;
+	for (uint32_t i = 0; i < *count; i++)
+		if (!strncmp(s.name[i], feature, ETH_GSTRING_LEN))
+			return (int)i;
+	return -1;
+}
+
+/* ethtool -K: a feature on or off. */
+static int do_feature(const struct task *t)
+{
+	static struct {
+		struct ethtool_sfeatures head;
+		struct ethtool_set_features_block block[8];
+	} s;
+	uint32_t count;
+	int i = find_feature(t, t->word[0], &count);
+
+	if (i < 0)
+		return ENOENT;
+	memset(&s, 0, sizeof(s));
+	s.head.cmd = ETHTOOL_SFEATURES;
+	s.head.size = (count + 31) / 32;
+	s.block[i / 32].valid = 1u << i % 32;
+	s.block[i / 32].requested = strcmp(t->word[1], "on") ? 0 : 1u << i % 32;
+	return ethtool(t, &s); /* what is other than asked for is told by a positive answer */
+}
+
 /* Write @text to a file. */
 static int put(const char *path, const char *text)
 {
@@ -230,6 +269,7 @@ int guest_do(const char *name, char *const word[STEP_WORDS], unsigned n)
 	    {"coalesce", 4, do_coalesce},
 	    {"coalesce-pair", 5, do_coalesce_pair},
 	    {"channels", 1, do_channels},
+	    {"feature", 2, do_feature},
 	    {"unbind", 0, do_unbind},
 	    {"bind", 0, do_bind},
 	    {"reset", 0, do_reset},

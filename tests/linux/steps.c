@@ -9,13 +9,21 @@
 #include <linux/virtio_net.h>
 #include <stddef.h>
 
-const char *const steps_device[] = {"--mac", "02:52:46:00:00:01", NULL};
+/* Four pairs of queues, and a tap for its offloads. */
+const char *const steps_device[] = {
+    "--mac", "02:52:46:00:00:01", "--queue-pairs", "4", "--backend", "tap", NULL};
 
-/* Section 5.1.6.5.1: promiscuous until told otherwise. Offload 1 is GUEST_CSUM, negotiated. */
+/*
+ * Section 5.1.6.5.1: promiscuous until told otherwise. The driver asks for a pair of queues for
+ * each CPU, of which the guest has two, as soon as it has started the device (virtnet_probe()).
+ * Offloads that were negotiated are on (section 5.1.6.5.6): GUEST_CSUM, GUEST_TSO4, GUEST_TSO6.
+ */
 const char steps_fresh[] = "mac 02:52:46:00:00:01\n"
 			   "rx promisc\n"
-			   "pairs 1\n"
-			   "offload 1\n";
+			   "pairs 2\n"
+			   "offload 1\n"
+			   "offload 7\n"
+			   "offload 8\n";
 
 /*
  * An interface that comes up sets its receive modes and filters: promiscuous no more, VLAN 0
@@ -50,19 +58,34 @@ const struct step steps[] = {
     {.name = "one less",
      .guest = "listen del 01:00:5e:00:00:fb",
      .change = "-multicast 01:00:5e:00:00:fb\n"},
+    {.name = "four pairs", .guest = "channels 4", .change = "-pairs 2\n+pairs 4\n"},
+    {.name = "one pair", .guest = "channels 1", .change = "-pairs 4\n+pairs 1\n"},
+    {.name = "three pairs", .guest = "channels 3", .change = "-pairs 1\n+pairs 3\n"},
+    {.name = "receive offloads off",
+     .guest = "feature rx-gro-hw off",
+     .change = "-offload 7\n-offload 8\n"},
+    {.name = "receive offloads on",
+     .guest = "feature rx-gro-hw on",
+     .change = "+offload 7\n+offload 8\n"},
     /* All queues of a kind; each of them has it then (section 5.1.6.5.8). */
     {.name = "coalescing",
      .guest = "coalesce 50 8 20 4",
      .change = "+coalesce rx packets 8 usecs 50\n"
 	       "+coalesce tx packets 4 usecs 20\n"
 	       "+coalesce 0 packets 8 usecs 50\n"
-	       "+coalesce 1 packets 4 usecs 20\n"},
-    {.name = "coalescing of one pair",
-     .guest = "coalesce-pair 0 70 2 30 6",
-     .change = "-coalesce 0 packets 8 usecs 50\n"
-	       "-coalesce 1 packets 4 usecs 20\n"
-	       "+coalesce 0 packets 2 usecs 70\n"
-	       "+coalesce 1 packets 6 usecs 30\n"},
+	       "+coalesce 1 packets 4 usecs 20\n"
+	       "+coalesce 2 packets 8 usecs 50\n"
+	       "+coalesce 3 packets 4 usecs 20\n"
+	       "+coalesce 4 packets 8 usecs 50\n"
+	       "+coalesce 5 packets 4 usecs 20\n"
+	       "+coalesce 6 packets 8 usecs 50\n"
+	       "+coalesce 7 packets 4 usecs 20\n"},
+    {.name = "coalescing of the third pair",
+     .guest = "coalesce-pair 2 70 2 30 6",
+     .change = "-coalesce 4 packets 8 usecs 50\n"
+	       "-coalesce 5 packets 4 usecs 20\n"
+	       "+coalesce 4 packets 2 usecs 70\n"
+	       "+coalesce 5 packets 6 usecs 30\n"},
     {.name = "announcement",
      .announce = true,
      .change = "",
