@@ -300,8 +300,12 @@ static bool notify_left_out(const struct evidence *ev, char *why, size_t len)
 	return false;
 }
 
-static bool flood_left_out(const struct evidence *ev, char *why, size_t len)
+/* What the guest says of its floods has come to the device: of one of commands, all that are known.
+ */
+static bool flood_left_out(const struct row *row, const struct evidence *ev, char *why, size_t len)
 {
+	bool told = row->parent == PARENT_SIM; /* its trace does not tell commands */
+
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct attempt *at = &ev->attempt[i];
 
@@ -310,7 +314,10 @@ static bool flood_left_out(const struct evidence *ev, char *why, size_t len)
 			return left_out(why, len, "the device saw no flood of resets (trace)");
 		if (at->mark.shape == SHAPE_KICKS && !at->busy)
 			return left_out(why, len, "the device got no command among kicks (trace)");
+		told |= at->mark.shape == SHAPE_COMMANDS && at->commands >= at->mark.hits;
 	}
+	if (!told)
+		return left_out(why, len, "the device got no flood of commands (trace)");
 	return !ev->memory.seen && left_out(why, len, "nobody looked whether anything grew");
 }
 
@@ -339,7 +346,7 @@ bool extent_left_out(const struct row *row, const struct evidence *ev, char *why
 	case EXTENT_NOTIFY:
 		return notify_left_out(ev, why, len);
 	case EXTENT_FLOOD:
-		return flood_left_out(ev, why, len);
+		return flood_left_out(row, ev, why, len);
 	default:
 		return false;
 	}

@@ -50,7 +50,8 @@ const char options_help[] =
     "  -v, --verbose      a line for every episode; -q, --quiet: no progress\n"
     "  -h, --help         this; -V, --version\n"
     "\n"
-    "exit: 0 all rows held; 1 a row did not; 4 this host cannot run it; 64 usage; 70 own failure, "
+    "exit: 0 all rows held that can run here; 1 a row did not; 4 this host cannot run it; 64 "
+    "usage; 70 own failure, "
     "or a\n"
     "--break that no row noticed; 124 time-out; 130 interrupted\n";
 

@@ -392,12 +392,21 @@ static bool device_tried(const struct evidence *ev, const struct attempt *at)
 	return at->mark.address < ev->hello.ram_size ? at->aimed_ram : at->aimed_refused;
 }
 
-static bool queue_left_out(struct finding *f, const struct evidence *ev, uint64_t page)
+/* Without a trace its controls say so: the very same attempts, which got there. */
+static bool needs_device_tried(const struct row *row, const struct evidence *ev)
+{
+	return !ev->untraced || matrix_needs_trace(row);
+}
+
+static bool queue_left_out(struct finding *f, const struct row *row, const struct evidence *ev,
+			   uint64_t page)
 {
 	for (uint32_t q = 0; q < ev->hello.cvq_index; q++)
 		if (!aimed_at(ev, q, page))
 			return answer(f, VERDICT_NOT_TESTED,
 				      "queue %u did not try the arena's page 0x%" PRIx64, q, page);
+	if (!needs_device_tried(row, ev))
+		return false;
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct attempt *at = &ev->attempt[i];
 
@@ -408,17 +417,19 @@ static bool queue_left_out(struct finding *f, const struct evidence *ev, uint64_
 		      "the device never tried the arena's page 0x%" PRIx64 " (trace)", page);
 }
 
-static bool queues_left_out(struct finding *f, const struct evidence *ev, bool buffers)
+static bool queues_left_out(struct finding *f, const struct row *row, const struct evidence *ev,
+			    bool buffers)
 {
 	const struct monitor_hello *h = &ev->hello;
 
 	for (uint64_t off = 0; off < h->arena_readable + h->arena_writable; off += PAGE)
-		if (queue_left_out(f, ev, h->arena_iova + off))
+		if (queue_left_out(f, row, ev, h->arena_iova + off))
 			return true;
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct attempt *at = &ev->attempt[i];
 
-		if (!device_tried(ev, at) && !(buffers && at->chains_refused))
+		if (needs_device_tried(row, ev) && !device_tried(ev, at) &&
+		    !(buffers && at->chains_refused))
 			return answer(f, VERDICT_NOT_TESTED,
 				      "attempt %u, queue %u at 0x%" PRIx64
 				      ", did not reach the device (trace)",
@@ -438,9 +449,9 @@ static bool too_little_tried(struct finding *f, const struct row *row, const str
 	case EXTENT_RAM:
 		return ram_left_out(f, ev);
 	case EXTENT_RINGS:
-		return queues_left_out(f, ev, false);
+		return queues_left_out(f, row, ev, false);
 	case EXTENT_BUFFERS:
-		return queues_left_out(f, ev, true);
+		return queues_left_out(f, row, ev, true);
 	default:
 		break;
 	}
@@ -494,14 +505,18 @@ struct finding verdict_isolated(const struct row *row, const struct evidence *ev
 	    canaries_missing(&f, ev) || grew(&f, ev) || paths_unused(&f, ev) ||
 	    too_little_tried(&f, row, ev))
 		return f;
-	answer(&f, VERDICT_HELD, "%s", row->attack->held[row->placement]);
+	if (ev->untraced && row->attack->demand & SAW_REACH)
+		answer(&f, VERDICT_HELD, "no secret read, nothing changed (untraced)");
+	else
+		answer(&f, VERDICT_HELD, "%s", row->attack->held[row->placement]);
 	return f;
 }
 
 struct finding verdict_control(const struct row *row, const char *brk, const struct evidence *ev)
 {
 	struct finding f = {.saw = sights(ev)};
-	uint32_t demand = matrix_demand(row, brk), missing = demand & ~f.saw;
+	uint32_t demand = matrix_demand(row, brk) & (ev->untraced ? ~(uint32_t)SAW_REACH : ~0u);
+	uint32_t missing = demand & ~f.saw;
 
 	if (row->attack->program)
 		return program_control(ev);

@@ -134,7 +134,9 @@ static inline void good_attempt(struct evidence *ev, const struct good_attempts 
 	at->chains_refused = g->proof == GOOD_UNREAD;
 	at->resets =
 	    g->shape == SHAPE_RESETS ? 2 : g->shape == SHAPE_IN_FLIGHT || g->shape == SHAPE_STORM;
-	at->commands = g->shape == SHAPE_FLIPS ? 19 : g->shape == SHAPE_KICKS;
+	at->commands = g->shape == SHAPE_FLIPS	    ? 19
+		       : g->shape == SHAPE_COMMANDS ? (uint32_t)g->hits
+						    : g->shape == SHAPE_KICKS;
 	at->busy = g->shape == SHAPE_KICKS;
 	ev->attempts++;
 }

@@ -276,6 +276,12 @@ static void floods_reach_the_device(void **state)
 	of(&ev, SHAPE_KICKS)->busy = false;
 	assert_true(left_out(&ev));
 	of(&ev, SHAPE_KICKS)->busy = true;
+	/* Both floods of commands: that of known ones must come to the device. */
+	for (uint32_t i = 0; i < ev.attempts; i++)
+		if (ev.attempt[i].mark.shape == SHAPE_COMMANDS)
+			ev.attempt[i].commands = 0;
+	assert_true(left_out(&ev));
+	of(&ev, SHAPE_COMMANDS)->commands = 1000;
 	ev.memory.seen = false;
 	assert_true(left_out(&ev));
 	ev.memory.seen = true;

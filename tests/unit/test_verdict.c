@@ -196,6 +196,11 @@ static void test_untraced(void **state)
 		ev.untraced = "a given device";
 		bool held = verdict_isolated(&row, &ev).verdict == VERDICT_HELD;
 		assert_int_equal(held, !matrix_needs_trace(&row));
+		/* Nor what canaries and snapshots show of a given device, and of no other. */
+		if (row.attack->demand & SAW_REACH)
+			assert_int_equal(held,
+					 row.parent == PARENT_GIVEN &&
+					     (row.attack->demand & (SAW_SECRET | SAW_CHANGE)));
 		without += held;
 		evidence_free(&ev);
 	}

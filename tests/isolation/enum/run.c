@@ -107,6 +107,17 @@ static void judge_end(struct shared *s, int status)
 			 (unsigned long long)r->attempts + 1);
 }
 
+/* Fewer attempts than the table says, and nothing that was broken on purpose to be the reason. */
+static void judge_extent(struct enum_result *r, const struct enum_row *row,
+			 const struct enum_how *how)
+{
+	if (how->skip != CHECK_NONE || how->breaks || r->violations || r->attempts >= row->least)
+		return;
+	r->violations = 1;
+	snprintf(r->first, sizeof(r->first), "%llu %s were tried, %llu are the least",
+		 (unsigned long long)r->attempts, row->unit, (unsigned long long)row->least);
+}
+
 int enum_run_row(const struct enum_row *row, const struct enum_how *how, struct enum_result *result)
 {
 	struct shared *s =
@@ -125,6 +136,7 @@ int enum_run_row(const struct enum_row *row, const struct enum_how *how, struct 
 		ret = errno == EINTR ? 0 : -errno;
 	if (!ret) {
 		judge_end(s, status);
+		judge_extent(&s->result, row, how);
 		s->result.ns = now_ns() - start;
 		*result = s->result;
 	}

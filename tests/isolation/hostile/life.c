@@ -2,7 +2,8 @@
 /*
  * Row 35: what becomes of one answer to the kernel, or of the daemon when it is due; and devices
  * that are other than the one before. By then the honest device has done what was asked. It must
- * never hold the device's lock while it waits.
+ * never hold the device's lock while it waits, nor say that a fault is done before it is, but of
+ * what it does not live to tell.
  */
 #include "daemon.h"
 
@@ -67,11 +68,10 @@ static const struct fault *due(void)
 
 /* ---- acts ---- */
 
-static void send(int fd, const struct vduse_dev_response *resp, size_t len)
+/* Whether the kernel took it: how the client fares is for others to say. */
+static bool send(int fd, const struct vduse_dev_response *resp, size_t len)
 {
-	/* Refusals are the kernel's, and expected: what counts is how the client fares. */
-	if (__real_write(fd, resp, len) < 0)
-		return;
+	return __real_write(fd, resp, len) == (ssize_t)len;
 }
 
 static void misnumber(int fd, const struct vduse_dev_response *resp)
@@ -79,10 +79,11 @@ static void misnumber(int fd, const struct vduse_dev_response *resp)
 	struct vduse_dev_response other = *resp;
 
 	other.request_id += 1;
-	send(fd, &other, sizeof(other));
+	bool taken = send(fd, &other, sizeof(other));
 	other.request_id = UINT32_MAX;
-	send(fd, &other, sizeof(other));
-	send(fd, resp, sizeof(*resp));
+	taken |= send(fd, &other, sizeof(other));
+	if (send(fd, resp, sizeof(*resp)) && !taken)
+		hostile_done();
 }
 
 static void halve(int fd, const struct vduse_dev_response *resp)
@@ -90,10 +91,11 @@ static void halve(int fd, const struct vduse_dev_response *resp)
 	struct vduse_dev_response reserved = *resp;
 
 	reserved.reserved[0] = 1;
-	send(fd, resp, sizeof(*resp) / 2);
-	send(fd, resp, 0);
-	send(fd, &reserved, sizeof(reserved));
-	send(fd, resp, sizeof(*resp));
+	bool taken = send(fd, resp, sizeof(*resp) / 2);
+	(void)send(fd, resp, 0);
+	taken |= send(fd, &reserved, sizeof(reserved));
+	if (send(fd, resp, sizeof(*resp)) && !taken)
+		hostile_done();
 }
 
 /* Under the device's lock, since its other thread uses the same number. */
@@ -112,6 +114,8 @@ static void reopen(int fd)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		close(new);
 	}
+	if (new >= 0)
+		hostile_done();
 	vduse_unlock(hostile.dev);
 }
 
@@ -143,6 +147,7 @@ static void set_up_again(void)
 
 static void stop_self(void)
 {
+	hostile_done();
 	atomic_fetch_add(&hostile.share->stops, 1);
 	raise(SIGSTOP); /* to this thread: sent to the process, another one might take it later */
 }
@@ -155,17 +160,21 @@ static bool act(const struct fault *f, int fd, const struct vduse_dev_response *
 	switch (f->life.act) {
 	case LIFE_FAIL:
 		wrong.result = VDUSE_REQ_RESULT_FAILED;
-		send(fd, &wrong, sizeof(wrong));
+		if (send(fd, &wrong, sizeof(wrong)))
+			hostile_done();
 		return false;
 	case LIFE_NONSENSE:
 		wrong.result = NONSENSE;
-		send(fd, &wrong, sizeof(wrong));
+		if (send(fd, &wrong, sizeof(wrong)))
+			hostile_done();
 		return false;
 	case LIFE_LATE:
 		wait_ms(f->life.ms);
+		hostile_done();
 		return true;
 	case LIFE_TWICE:
-		send(fd, resp, sizeof(*resp));
+		if (send(fd, resp, sizeof(*resp)))
+			hostile_done();
 		return true;
 	case LIFE_WRONG_ID:
 		misnumber(fd, resp);
@@ -187,9 +196,11 @@ static bool act(const struct fault *f, int fd, const struct vduse_dev_response *
 		stop_self();
 		return true;
 	case LIFE_SILENT:
+		hostile_done();
 		return false;
 	case LIFE_DIE:
 	case LIFE_USURP:
+		hostile_done();
 		kill(getpid(), SIGKILL);
 		return false;
 	}
@@ -207,8 +218,6 @@ bool life_answer(int fd, const struct vduse_dev_response *resp)
 		lie_started();
 	if (!f)
 		return true;
-	if (f->life.act != LIFE_REGROUP && f->life.act != LIFE_SHRINK)
-		hostile_done();
 	return act(f, fd, resp);
 }
 

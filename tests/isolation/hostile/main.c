@@ -26,6 +26,7 @@ static const char help[] =
     "  --only GLOB    the faults of that name\n"
     "  --full         all combinations, in minutes\n"
     "  --break NAME   break the VMM: a fault that must notice is then a violation\n"
+    "  --controls     with each control in turn, every fault that must notice it\n"
     "  --device NAME  its devices are called by that and a number (ringfence-hostile)\n"
     "  --parent NAME  vduse is the only one that has a daemon\n"
     "  --private-cvq  the device does not offer CTRL_VQ, but its third queue is one\n"
@@ -41,7 +42,7 @@ struct options {
 	const struct hostile_row *row; /* or NULL: all */
 	const char *only, *brk, *device, *parent;
 	int control; /* enum control of @brk, or -1 */
-	bool full, tally, list, verbose, private_cvq;
+	bool full, tally, list, verbose, private_cvq, controls;
 	unsigned lanes;
 };
 
@@ -159,6 +160,57 @@ static int run_row(const struct hostile_row *row, const struct options *o, const
 	return t.violations ? EXIT_VIOLATED : EXIT_HELD;
 }
 
+/* Each fault that must notice a control has to, not only the first of them. */
+static int run_control(const struct hostile_row *row, const struct options *o, int control,
+		       const char *ringfence)
+{
+	static struct faults f;
+	struct options with = *o;
+	const struct lanes_config c = {.ringfence = ringfence,
+				       .device = o->device,
+				       .brk = control_names[control],
+				       .private_cvq = o->private_cvq,
+				       .lanes = o->lanes};
+	struct lanes_result *r;
+	struct err e = {0};
+	unsigned missed = 0;
+
+	with.brk = control_names[control];
+	with.control = control;
+	f.count = 0;
+	row->list(&f, o->full);
+	choose(&f, &with);
+	if (!f.count)
+		return EXIT_HELD; /* --only has none of them */
+	if (lanes_run(&c, &f, &r, &e)) {
+		fprintf(stderr, "ringfence-hostile: %s\n", e.text);
+		return EXIT_OWN;
+	}
+	for (unsigned i = 0; i < f.count; i++) {
+		missed += !r->finding[i].violated;
+		if (!r->finding[i].violated || o->verbose)
+			printf(" %s  %-22s  %s: %s\n",
+			       r->finding[i].violated ? "noticed" : "MISSED ", with.brk,
+			       f.fault[i].name, r->finding[i].what);
+	}
+	printf(" %s  %u %-12s %-22s %u of %u faults noticed\n", missed ? "FAIL" : "PASS",
+	       row->number, row->name, with.brk, f.count - missed, f.count);
+	lanes_free(r);
+	return missed ? EXIT_VIOLATED : EXIT_HELD;
+}
+
+static int run_controls(const struct hostile_row *row, const struct options *o,
+			const char *ringfence)
+{
+	int worst = EXIT_HELD;
+
+	for (int i = 0; i < CONTROLS; i++) {
+		int ret = row->controls >> i & 1 ? run_control(row, o, i, ringfence) : EXIT_HELD;
+		worst = ret > worst ? ret : worst;
+	}
+	return worst;
+}
+
 /* ---- the program ---- */
 
 static void list_row(const struct hostile_row *row, bool faults, bool full)
@@ -216,6 +268,7 @@ static int take_option(struct options *o, int opt, const char *arg)
 		o->full |= opt == 'f';
 		o->tally |= opt == 't';
 		o->list |= opt == 'l';
+		o->controls |= opt == 'm';
 		o->verbose |= opt == 'v';
 		o->private_cvq |= opt == 'c';
 		return opt == '?' ? EXIT_USAGE : 0;
@@ -225,19 +278,13 @@ static int take_option(struct options *o, int opt, const char *arg)
 static int parse(struct options *o, int argc, char **argv)
 {
 	static const struct option table[] = {
-	    {"row", required_argument, NULL, 'r'},
-	    {"only", required_argument, NULL, 'o'},
-	    {"break", required_argument, NULL, 'b'},
-	    {"device", required_argument, NULL, 'd'},
-	    {"parent", required_argument, NULL, 'p'},
-	    {"lanes", required_argument, NULL, 'n'},
-	    {"full", no_argument, NULL, 'f'},
-	    {"tally", no_argument, NULL, 't'},
-	    {"list", no_argument, NULL, 'l'},
-	    {"verbose", no_argument, NULL, 'v'},
-	    {"private-cvq", no_argument, NULL, 'c'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
+	    {"row", required_argument, NULL, 'r'},    {"only", required_argument, NULL, 'o'},
+	    {"break", required_argument, NULL, 'b'},  {"device", required_argument, NULL, 'd'},
+	    {"parent", required_argument, NULL, 'p'}, {"lanes", required_argument, NULL, 'n'},
+	    {"full", no_argument, NULL, 'f'},	      {"tally", no_argument, NULL, 't'},
+	    {"list", no_argument, NULL, 'l'},	      {"controls", no_argument, NULL, 'm'},
+	    {"verbose", no_argument, NULL, 'v'},      {"private-cvq", no_argument, NULL, 'c'},
+	    {"help", no_argument, NULL, 'h'},	      {0},
 	};
 	int opt, ret = 0;
 
@@ -283,7 +330,8 @@ int main(int argc, char **argv)
 		if (o.row ? o.row != &hostile_rows[i]
 			  : o.brk && !(hostile_rows[i].controls >> o.control & 1))
 			continue;
-		ret = run_row(&hostile_rows[i], &o, ringfence);
+		ret = o.controls ? run_controls(&hostile_rows[i], &o, ringfence)
+				 : run_row(&hostile_rows[i], &o, ringfence);
 		worst = ret > worst ? ret : worst;
 	}
 	return worst;

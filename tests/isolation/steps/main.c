@@ -78,7 +78,7 @@ static int run_and_tell(const struct run_how *how)
 	return code;
 }
 
-/* Each control must be noticed by a breach or by what does not work any more. */
+/* Each control must be noticed by a breach; that something does not work any more is none. */
 static int run_controls(const struct run_how *isolated_how)
 {
 	int worst = EXIT_HELD;

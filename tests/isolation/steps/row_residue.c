@@ -234,6 +234,8 @@ static void killed_suspended(struct run *r)
 {
 	if (r->client.backend >> VHOST_BACKEND_F_SUSPEND & 1)
 		after(r, &(struct first){&isolated, DIES_SUSPENDED});
+	else
+		run_leave_out(r, "SUSPEND is not offered");
 }
 
 static const struct step steps[] = {

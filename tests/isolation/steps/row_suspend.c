@@ -22,6 +22,13 @@ static bool can(const struct run *r, unsigned feature)
 	return r->client.backend >> feature & 1;
 }
 
+static bool can_suspend(struct run *r)
+{
+	if (!can(r, VHOST_BACKEND_F_SUSPEND))
+		run_leave_out(r, "SUSPEND is not offered");
+	return can(r, VHOST_BACKEND_F_SUSPEND);
+}
+
 static int suspend(struct run *r)
 {
 	return ioctl(r->client.vhost.fd, VHOST_VDPA_SUSPEND) ? -errno : 0;
@@ -112,7 +119,7 @@ static void suspended(struct run *r)
 {
 	int ret;
 
-	if (!can(r, VHOST_BACKEND_F_SUSPEND))
+	if (!can_suspend(r))
 		return;
 	ret = suspend(r);
 	if (!run_legal(r, !ret, "VHOST_VDPA_SUSPEND: %d", ret))
@@ -133,8 +140,12 @@ static void resumed(struct run *r)
 	const uint8_t *buffer = c->set->data.at + BUFFER;
 	uint32_t len = 0;
 
-	if (!can(r, VHOST_BACKEND_F_SUSPEND) || !can(r, VHOST_BACKEND_F_RESUME))
+	if (!can_suspend(r))
 		return;
+	if (!can(r, VHOST_BACKEND_F_RESUME)) {
+		run_leave_out(r, "RESUME is not offered");
+		return;
+	}
 	int ret = suspend(r);
 	if (!run_legal(r, !ret, "VHOST_VDPA_SUSPEND: %d", ret))
 		return;
@@ -158,7 +169,7 @@ static void suspend_reset(struct run *r)
 {
 	unsigned rounds = r->how->full ? ROUNDS_FULL : ROUNDS;
 
-	for (unsigned i = 0; i < rounds && can(r, VHOST_BACKEND_F_SUSPEND); i++) {
+	for (unsigned i = 0; i < rounds && can_suspend(r); i++) {
 		int ret = suspend(r);
 		run_legal(r, !ret, "VHOST_VDPA_SUSPEND: %d", ret);
 		if (!run_start(r, &isolated))
@@ -207,8 +218,13 @@ static void kept(struct run *r)
 
 	if (r->how->parent == PARENT_SIM) {
 		c->persist = r->place == IN_HOLE && can(r, VHOST_BACKEND_F_IOTLB_PERSIST);
-		if (!c->persist)
+		if (!c->persist) {
+			/* Aliased it shows nothing, and needs no excuse but that one. */
+			r->excused = r->place != IN_HOLE;
+			if (!r->excused)
+				run_leave_out(r, "IOTLB_PERSIST is not offered");
 			return;
+		}
 	}
 	if (run_start(r, &isolated) && start_bare(r)) {
 		run_frame(r);

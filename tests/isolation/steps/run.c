@@ -70,6 +70,16 @@ bool run_attempt(struct run *r, bool held, const char *what, ...)
 	return false;
 }
 
+void run_leave_out(struct run *r, const char *what)
+{
+	struct tally *t = r->t;
+	size_t used = strlen(t->note);
+
+	r->excused = true;
+	if (!strstr(t->note, what))
+		snprintf(t->note + used, sizeof(t->note) - used, "; left out: %s", what);
+}
+
 /* ---- what must work ---- */
 
 bool run_start(struct run *r, const struct layout *l)
@@ -142,7 +152,11 @@ static bool run_step(struct run *r, const struct step *s)
 		if (!r->how->breaks || enough(r))
 			return false;
 	}
+	uint64_t done = r->t->attempts + r->t->legal;
+	r->excused = false;
 	s->run(r);
+	if (r->t->attempts + r->t->legal == done && !r->excused)
+		run_legal(r, false, "the step, which tried nothing");
 	if (enough(r) || r->parent.lost || (!client_live(&r->client) && !run_start(r, &isolated)))
 		return false;
 	run_traffic(r);
@@ -218,5 +232,8 @@ int run_row(const struct run_how *how, struct tally *t, struct err *e)
 		r.step = "start";
 		ret = run_place(&r, e);
 	}
+	/* A break that only keeps things from working has not shown what the row would see. */
+	if (how->breaks && r.first_is_legal)
+		t->violations = 0;
 	return ret;
 }

@@ -30,6 +30,7 @@ struct run {
 	struct client client;
 	struct set set;	     /* the client's */
 	struct set other;    /* a second one, at IOVAs that are not its addresses */
+	bool excused;	     /* the step at work has said why there is nothing of it here */
 	bool first_is_legal; /* tally.first is a legal operation's failure: a breach is told instead
 			      */
 };
@@ -65,6 +66,9 @@ bool run_legal_call(struct run *r, int ret, const struct err *e);
 /** An attempt that got nowhere, or a violation. */
 bool run_attempt(struct run *r, bool held, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** This step, or part of it, cannot be tried here: the row says so, by @what, once. */
+void run_leave_out(struct run *r, const char *what);
 
 /** On VDUSE, where the device's process can be asked. */
 static inline bool run_can_ask(const struct run *r)
