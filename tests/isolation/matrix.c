@@ -189,8 +189,8 @@ static const struct attack attacks[] = {
      .held = {"writes without effect; no MAC read that was not sent"}},
 };
 
-/* The hostile daemon's rows. */
-static const struct attack hostile[] = {
+/* The rows of programs of their own: a hostile daemon's, and a block parent's (disk/rows.c). */
+static const struct attack programs[] = {
     {.number = 33,
      .name = "bad-answers",
      .claim =
@@ -213,11 +213,23 @@ static const struct attack hostile[] = {
      .program = "hostile",
      .parents = ON(VDUSE),
      .controls = CONTROLS("no-deadline")},
+    {.number = ATTACK_DESC,
+     .name = "disk-rings",
+     .claim = "a disk's queue takes no part of its ring from outside guest RAM",
+     .program = "disk",
+     .parents = ON(VDUSE),
+     .controls = CONTROLS("shared-memfd")},
+    {.number = ATTACK_READABLE,
+     .name = "disk-buffers",
+     .claim = "no byte moves between a disk and what is not guest RAM",
+     .program = "disk",
+     .parents = ON(VDUSE),
+     .controls = CONTROLS("shared-memfd")},
 };
 
 #define GUESTS ((unsigned)(sizeof(attacks) / sizeof(attacks[0])))
-#define HOSTILE ((unsigned)(sizeof(hostile) / sizeof(hostile[0])))
-#define ATTACKS (GUESTS + HOSTILE + STEPS_ROWS)
+#define PROGRAMS ((unsigned)(sizeof(programs) / sizeof(programs[0])))
+#define ATTACKS (GUESTS + PROGRAMS + STEPS_ROWS)
 #define PLACEMENTS 2
 
 static_assert(PLACE_HOLE == 0 && PLACE_ALIASED == 1, "struct attack.held is indexed by placement");
@@ -256,7 +268,7 @@ static const struct attack *attack_at(unsigned i)
 	if (i < GUESTS)
 		return &attacks[i];
 	i -= GUESTS;
-	return i < STEPS_ROWS ? steps_attack(i) : &hostile[i - STEPS_ROWS];
+	return i < STEPS_ROWS ? steps_attack(i) : &programs[i - STEPS_ROWS];
 }
 
 const char *placement_name(enum placement p)
