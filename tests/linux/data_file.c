@@ -29,10 +29,10 @@ static void make_file(void)
 		fail("make", FILE_NAME);
 }
 
-static pid_t start_disk(const char *name, char node[64])
+static pid_t start_disk(const char *name, const char *rings, char node[64])
 {
-	static const char *const options[] = {"--name", DATA_DISK_NAME, "--class", "blk",
-					      "--file", FILE_NAME,	NULL};
+	const char *const options[] = {"--name",  DATA_DISK_NAME,    "--class", "blk", "--file",
+				       FILE_NAME, "--ring-features", rings,	NULL};
 
 	return start_device(name, options, node);
 }
@@ -108,7 +108,7 @@ const char *data_test_disk(void)
 	char node[64];
 
 	make_file();
-	pid_t device = start_disk("disk", node);
+	pid_t device = start_disk("disk", "packed,indirect,event_idx", node);
 	const char *why = data_run_guest("disk", node, "", says);
 	if (!stop_device(device) && !why)
 		why = "the device did not end well";
@@ -157,12 +157,13 @@ const char *data_test_death(void)
 	char node[64], count[64];
 
 	make_file();
-	pid_t device = start_disk("disk-work", node);
+	pid_t device = start_disk("disk-work", "indirect", node);
 	unsigned blocks = work_until_death(node, device);
 	printf("# killed after %u blocks\n", blocks);
 	if (blocks < WORK_BLOCKS)
 		return "the guest did not write";
-	device = start_disk("disk-check", node); /* of the same name, on the same file */
+	device =
+	    start_disk("disk-check", "event_idx", node); /* of the same name, on the same file */
 	snprintf(count, sizeof(count), DATA_COUNT "%u", blocks);
 	const char *why = data_run_guest("disk-check", node, count, says);
 	if (!stop_device(device) && !why)

@@ -28,8 +28,7 @@
 
 #define BIT(n) (1ull << (n))
 #define OFFERED                                                                                    \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) |                                 \
-	 BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_BLK_F_SIZE_MAX) |                           \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_BLK_F_SIZE_MAX) |    \
 	 BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) |        \
 	 BIT(VIRTIO_BLK_F_WRITE_ZEROES))
 #define QUEUE 0
@@ -68,7 +67,8 @@ void blk_describe(struct vduse_setup *s, const struct blk_options *o, const stru
 	*s = (struct vduse_setup){.name = o->name,
 				  .api = o->api,
 				  .device_id = VIRTIO_ID_BLOCK,
-				  .features = OFFERED | (unmaps ? BIT(VIRTIO_BLK_F_DISCARD) : 0),
+				  .features = OFFERED | (VRING_FEATURES & ~o->rings_without) |
+					      (unmaps ? BIT(VIRTIO_BLK_F_DISCARD) : 0),
 				  .queues = 1,
 				  .groups = 1,
 				  .spaces = 1,

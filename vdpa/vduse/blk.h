@@ -11,7 +11,8 @@
 
 struct blk_options {
 	const char *name;
-	int api; /* as in struct vduse_setup */
+	int api;		/* as in struct vduse_setup */
+	uint64_t rings_without; /* of VRING_FEATURES: not offered */
 	uint32_t breaks;
 	struct trace *trace; /* borrowed, may be NULL */
 };

@@ -65,8 +65,11 @@ static int stop_net(void *ctx, struct err *e)
 
 static int start_blk(const struct opts *o, struct vduse_dev **d, void **ctx, struct err *e)
 {
-	const struct blk_options b = {
-	    .name = o->net.name, .api = o->net.api, .breaks = o->net.breaks, .trace = o->net.trace};
+	const struct blk_options b = {.name = o->net.name,
+				      .api = o->net.api,
+				      .rings_without = o->net.rings_without,
+				      .breaks = o->net.breaks,
+				      .trace = o->net.trace};
 	struct vduse_setup setup;
 	struct disk disk;
 	struct blk *blk;

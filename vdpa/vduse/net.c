@@ -22,9 +22,6 @@
 #define OFFERED                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM) | BIT(VIRTIO_NET_F_MAC) |         \
 	 BIT(VIRTIO_NET_F_STATUS) | BIT(VIRTIO_NET_F_GUEST_CSUM))
-#define RINGS                                                                                      \
-	(BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) |                         \
-	 BIT(VIRTIO_F_RING_PACKED))
 #define CONTROL                                                                                    \
 	(BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
 	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_VLAN) |                           \
@@ -50,7 +47,7 @@ void net_describe(struct vduse_setup *s, const struct net_options *o)
 	*s = (struct vduse_setup){.name = o->name,
 				  .api = o->api,
 				  .device_id = VIRTIO_ID_NET,
-				  .features = OFFERED | (RINGS & ~o->rings_without) |
+				  .features = OFFERED | (VRING_FEATURES & ~o->rings_without) |
 					      o->backend_features | (o->private_cvq ? 0 : control),
 				  .private_features = o->private_cvq ? control : 0,
 				  .queues = 2 * o->pairs + 1,

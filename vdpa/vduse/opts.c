@@ -39,7 +39,8 @@ const char opts_usage[] =
 	"  --pcap FILE        capture what passes either way, for tcpdump; the file grows with it, until\n"
 	"                     the disk is full, which ends the capture and not the device\n"
 	"  --class net|blk    what it is: a network device, or a block device, which takes of these only\n"
-	"                     --name, --api, --file, --trace, --break and --timeout\n"
+	"                     --name, --api, --file, --ring-features, --trace, --break\n"
+	"                     and --timeout\n"
 	"  --file PATH        a block device's disk: a regular file of whole sectors of 512 bytes\n"
 	"  --shape SHAPE      net: two groups of queues, data and control, and one for queue 2 where it\n"
 	"                     can be either; mlx5: a group more, for descriptors, as mlx5_vdpa has it;\n"
@@ -284,22 +285,22 @@ static const char *of_our_net(const struct opts *o)
 {
 	const struct net_options *n = &o->net;
 
-	return n->pairs > 1	  ? "--queue-pairs"
-	       : n->rings_without ? "--ring-features"
-	       : n->shape	  ? "--shape"
-	       : n->private_cvq	  ? "--private-cvq"
-	       : o->backend	  ? "--backend"
-	       : o->pcap	  ? "--pcap"
-				  : NULL;
+	return n->pairs > 1	? "--queue-pairs"
+	       : n->shape	? "--shape"
+	       : n->private_cvq ? "--private-cvq"
+	       : o->backend	? "--backend"
+	       : o->pcap	? "--pcap"
+				: NULL;
 }
 
 static int check_sim(const struct opts *o, struct err *e)
 {
-	const char *given = o->net.api >= 0 ? "--api"
-			    : o->net.breaks ? "--break"
-			    : o->class	    ? "--class"
-			    : o->file	    ? "--file"
-					    : of_our_net(o);
+	const char *given = o->net.api >= 0	   ? "--api"
+			    : o->net.breaks	   ? "--break"
+			    : o->net.rings_without ? "--ring-features"
+			    : o->class		   ? "--class"
+			    : o->file		   ? "--file"
+						   : of_our_net(o);
 
 	if (!o->sim || !given)
 		return 0;

@@ -16,8 +16,16 @@
 
 #include "as.h"
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
 /** Largest ring; also the longest chain, since a longer one than the ring is a loop. */
 #define VRING_NUM_MAX 256
+
+/** What such a ring can be, for a device to offer. */
+#define VRING_FEATURES                                                                             \
+	(1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |                   \
+	 1ull << VIRTIO_F_RING_PACKED)
 
 struct vring_queue {
 	unsigned index; /* which queue this is, for as.h */
