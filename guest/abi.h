@@ -41,6 +41,13 @@
 			  control commands the device carries out. The legal steps expect OK for   \
 			  these and ERR for the other */
 
+#define ATTACK_PROP_DRIVER "driver" /* u32: set of DRIVER_*: what the driver takes beside its own  \
+				     */
+#define DRIVER_PACKED 1u
+#define DRIVER_INDIRECT 2u
+#define DRIVER_EVENT_IDX 4u
+#define DRIVER_MQ 8u /* and it uses the last pair */
+
 /* The catalogue's numbers. ATTACK_NONE makes the legal operations once and stops: a smoke test. */
 enum attack_id {
 	ATTACK_NONE = 0,

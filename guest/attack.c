@@ -47,7 +47,7 @@ void attempt_begin_as(struct run *r, enum attempt_shape shape, uint32_t queue, u
 	r->mark = (struct report_mark){
 	    .attack = r->machine.attack,
 	    .attempt = r->attempts++,
-	    .queue = queue,
+	    .queue = queue < NET_QUEUES ? r->net.index[queue] : queue,
 	    .address = address,
 	    .length = length,
 	    .shape = shape,

@@ -79,7 +79,7 @@ bool attempt_chain(struct run *r, const struct aim *a)
 	if (n->live) {
 		memcpy(&q->desc[AIM_HEAD], a->desc, a->descs * sizeof(*a->desc));
 		virtq_offer(q, AIM_HEAD);
-		virtio_notify(&n->dev, a->queue);
+		net_notify(n, a->queue);
 		back = a->queue == NET_TX ? work_tx(r, a) : work_rx(r, a);
 	}
 	attempt_end(r, back ? OUTCOME_COMPLETED : OUTCOME_NO_ANSWER, n->live ? lines(a->len) : 0);
@@ -142,7 +142,7 @@ enum cvq_outcome cvq_chain(struct run *r)
 	if (!n->live || n->cvq_dead)
 		return CVQ_SILENT;
 	virtq_offer(q, AIM_HEAD);
-	virtio_notify(&n->dev, NET_CVQ);
+	net_notify(n, NET_CVQ);
 	if (!net_await_command(n) || !virtq_pop(q, &head, &len))
 		return CVQ_SILENT;
 	ack = __atomic_load_n(&cvq_memory.ack, __ATOMIC_RELAXED);

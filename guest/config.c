@@ -113,7 +113,7 @@ static void set_on(unsigned cpu, void *arg)
 		    desc((uintptr_t)s->command[s->sent & 1], sizeof(s->command[0]), NEXT, 1);
 		q->desc[AIM_HEAD + 1] = desc((uintptr_t)&s->ack, 1, WRITE, 0);
 		virtq_offer(q, AIM_HEAD);
-		virtio_notify(&s->net->dev, NET_CVQ);
+		net_notify(s->net, NET_CVQ);
 		s->sent++;
 		while (!virtq_pop(q, &head, &len) && !__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
 			arch_pause();

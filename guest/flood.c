@@ -85,7 +85,7 @@ static uint32_t burst(struct run *r, unsigned count, uint64_t deadline)
 
 	for (unsigned i = 0; i < count; i++)
 		virtq_offer(q, AIM_HEAD);
-	virtio_notify(&n->dev, NET_CVQ);
+	net_notify(n, NET_CVQ);
 	while (back < count && net_wait(n, NET_CVQ, deadline)) {
 		while (virtq_pop(q, &head, &len))
 			back++;
@@ -143,7 +143,7 @@ static void resets(struct run *r, unsigned ms)
 		own++;
 		if (net_setup(n, NULL)) {
 			net_go(n);
-			virtio_notify(&n->dev, NET_CVQ);
+			net_notify(n, NET_CVQ);
 		}
 		arch_sleep();
 	}

@@ -64,6 +64,8 @@ static const char *read_attack(struct machine *m, const void *fdt)
 		return "the FDT has no ringfence,attack";
 	if (!read_u32(fdt, node, ATTACK_PROP_CTRL, &m->ctrl_classes))
 		return "ringfence,attack does not say what the CVQ can do";
+	if (!read_u32(fdt, node, ATTACK_PROP_DRIVER, &m->driver))
+		return "ringfence,attack does not say what the driver takes";
 	if (m->attack == ATTACK_NONE)
 		return NULL;
 	if (!read_u64(fdt, node, ATTACK_PROP_ARENA, &m->arena, &m->arena_size) ||

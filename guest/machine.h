@@ -24,6 +24,7 @@ struct machine {
 	uint64_t magic_inverted;
 	uint64_t scan_stride;
 	uint32_t ctrl_classes;
+	uint32_t driver;
 };
 
 /**

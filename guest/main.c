@@ -81,6 +81,15 @@ static void introduce(const struct run *r)
 	});
 }
 
+/* What the driver takes beside its own features. */
+static uint64_t driver_features(uint32_t driver)
+{
+	return (driver & DRIVER_PACKED ? VIRTIO_F_RING_PACKED : 0) |
+	       (driver & DRIVER_INDIRECT ? VIRTIO_F_INDIRECT_DESC : 0) |
+	       (driver & DRIVER_EVENT_IDX ? VIRTIO_F_EVENT_IDX : 0) |
+	       (driver & DRIVER_MQ ? NET_F_MQ : 0);
+}
+
 static void park(unsigned cpu, void *arg)
 {
 	(void)cpu;
@@ -99,6 +108,7 @@ static void run(struct run *r)
 		run_step(r, "all CPUs start", false);
 	if (!net_find(&r->net, m->virtio))
 		run_step(r, "net device found", false);
+	r->net.takes = driver_features(m->driver);
 	steps(r);
 	if (m->attack == ATTACK_NONE)
 		return;

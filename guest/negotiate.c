@@ -30,7 +30,7 @@ static void force_cvq(struct run *r)
 	struct net *n = &r->net;
 	struct virtq *q = &n->q[NET_CVQ];
 
-	virtq_init(q, VIRTQ_MAX, &memory);
+	virtq_init(q, VIRTQ_MAX, &memory, 0);
 	command_fill(r);
 	q->desc[0] = desc((uintptr_t)cvq_memory.mac, sizeof(cvq_memory.mac), NEXT, 0);
 	q->desc[0].next = 1;
@@ -60,14 +60,14 @@ static void without_cvq(struct run *r, uint64_t features)
 	net_rx_fill(n);
 	net_go(n);
 	for (unsigned i = 0; i < 2; i++)
-		virtio_notify(&n->dev, NET_CVQ);
+		net_notify(n, NET_CVQ);
 	deadline = deadline_in(ATTEMPT_MS);
 	loops = net_send(n, FRAME) && net_receive(n, &f, deadline) && net_is_sent(n, &f);
 	run_step(r, "loopback without CTRL_VQ", loops);
 	if (loops)
 		net_rx_return(n, &f);
 	run_step(r, "sent without CTRL_VQ", net_wait(n, NET_TX, deadline) && net_tx_idle(n));
-	virtio_notify(&n->dev, NET_CVQ);
+	net_notify(n, NET_CVQ);
 	deadline = deadline_in(SETTLE_MS);
 	while (!deadline_passed(deadline))
 		arch_sleep();

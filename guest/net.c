@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define DEVICE_NET 1
+#define CONFIG_PAIRS 8 /* section 5.1.4: max_virtqueue_pairs */
 
 #define RX_BUFFERS NET_OWN_DESCS
 #define RX_BUFFER 2048u
@@ -21,6 +22,8 @@
 
 static struct {
 	struct virtq_memory ring[NET_QUEUES];
+	/* Of pairs before the one that is used: there, and empty. */
+	struct virtq_memory idle[2 * (NET_PAIRS_MAX - 1)];
 	uint8_t rx[RX_BUFFERS][RX_BUFFER] __attribute__((aligned(64)));
 	uint8_t tx_header[NET_HEADER];
 	uint8_t tx[NET_FRAME_MAX];
@@ -29,9 +32,11 @@ static struct {
 	uint8_t ctrl_ack;
 } memory __attribute__((aligned(4096)));
 
+static struct virtq idle[2 * (NET_PAIRS_MAX - 1)];
+
 bool net_find(struct net *n, uint64_t base)
 {
-	*n = (struct net){.cvq_patience = CVQ_PATIENCE_MS};
+	*n = (struct net){.cvq_patience = CVQ_PATIENCE_MS, .index = {NET_RX, NET_TX, NET_CVQ}};
 	return virtio_find(&n->dev, base, DEVICE_NET);
 }
 
@@ -44,6 +49,20 @@ static void read_mac(struct net *n)
 		n->mac[i] = virtio_config8(&n->dev, i);
 }
 
+/* Section 5.1.2: where the queues are depends on MQ. */
+static void find_queues(struct net *n)
+{
+	n->pairs = 1;
+	if (n->dev.features & NET_F_MQ)
+		n->pairs = virtio_config8(&n->dev, CONFIG_PAIRS) |
+			   (uint32_t)virtio_config8(&n->dev, CONFIG_PAIRS + 1) << 8;
+	if (n->pairs < 1 || n->pairs > NET_PAIRS_MAX) /* UNTRUSTED: device */
+		n->pairs = 1;
+	n->index[NET_RX] = 2 * n->pairs - 2;
+	n->index[NET_TX] = 2 * n->pairs - 1;
+	n->index[NET_CVQ] = 2 * n->pairs;
+}
+
 bool net_negotiate(struct net *n, uint64_t wanted)
 {
 	n->live = false;
@@ -51,6 +70,7 @@ bool net_negotiate(struct net *n, uint64_t wanted)
 	if (!virtio_reset(&n->dev) || !virtio_negotiate(&n->dev, wanted))
 		return false;
 	read_mac(n);
+	find_queues(n);
 	n->cvq_dead = !(n->dev.features & NET_F_CTRL_VQ);
 	return true;
 }
@@ -60,31 +80,57 @@ static uint32_t queues(const struct net *n)
 	return n->dev.features & NET_F_CTRL_VQ ? NET_QUEUES : NET_CVQ;
 }
 
+static bool lay_out(struct net *n, struct virtq *q, uint32_t index, struct virtq_memory *m)
+{
+	uint32_t max = virtio_queue_select(&n->dev, index);
+
+	if (max < 2 * NET_OWN_DESCS)
+		return false;
+	virtq_init(q, (uint16_t)(max < VIRTQ_MAX ? max : VIRTQ_MAX), m, n->dev.features);
+	return true;
+}
+
 bool net_lay_out(struct net *n)
 {
-	for (uint32_t i = 0; i < queues(n); i++) {
-		uint32_t max = virtio_queue_select(&n->dev, i);
-
-		if (max < 2 * NET_OWN_DESCS)
+	for (uint32_t i = 0; i < queues(n); i++)
+		if (!lay_out(n, &n->q[i], n->index[i], &memory.ring[i]))
 			return false;
-		virtq_init(&n->q[i], (uint16_t)(max < VIRTQ_MAX ? max : VIRTQ_MAX),
-			   &memory.ring[i]);
-	}
+	for (uint32_t i = 0; i < n->index[NET_RX]; i++)
+		if (!lay_out(n, &idle[i], i, &memory.idle[i]))
+			return false;
 	return true;
+}
+
+static void enable(struct net *n, uint32_t index, const struct virtq *q)
+{
+	virtio_write(&n->dev, VREG_QUEUE_SEL, index);
+	virtio_queue_enable(&n->dev, q);
 }
 
 void net_enable(struct net *n)
 {
-	for (uint32_t i = 0; i < queues(n); i++) {
-		virtio_write(&n->dev, VREG_QUEUE_SEL, i);
-		virtio_queue_enable(&n->dev, &n->q[i]);
-	}
+	for (uint32_t i = 0; i < n->index[NET_RX]; i++)
+		enable(n, i, &idle[i]);
+	for (uint32_t i = 0; i < queues(n); i++)
+		enable(n, n->index[i], &n->q[i]);
 	n->live = true;
+}
+
+void net_notify(struct net *n, enum net_queue queue)
+{
+	virtio_notify(&n->dev, n->index[queue]);
+}
+
+/* Of what an honest driver made available. */
+static void kick(struct net *n, enum net_queue queue)
+{
+	if (virtq_wants_kick(&n->q[queue]))
+		net_notify(n, queue);
 }
 
 bool net_setup(struct net *n, const struct net_aim *aim)
 {
-	if (!net_negotiate(n, NET_FEATURES) || !net_lay_out(n))
+	if (!net_negotiate(n, NET_FEATURES | n->takes) || !net_lay_out(n))
 		return false;
 	if (aim)
 		virtq_aim(&n->q[aim->queue], aim->part, aim->iova, aim->ram);
@@ -107,9 +153,14 @@ void net_rx_fill(struct net *n)
 
 void net_go(struct net *n)
 {
+	const uint8_t pairs[2] = {(uint8_t)n->pairs, (uint8_t)(n->pairs >> 8)};
+
 	virtio_driver_ok(&n->dev);
 	if (n->q[NET_RX].avail_idx)
-		virtio_notify(&n->dev, NET_RX);
+		kick(n, NET_RX);
+	/* Section 5.1.6.5.6: until then there is the first pair only. */
+	if (n->dev.features & NET_F_MQ)
+		net_command(n, NET_CTRL_MQ, NET_CTRL_MQ_VQ_PAIRS_SET, pairs, sizeof(pairs));
 }
 
 bool net_start(struct net *n)
@@ -158,7 +209,7 @@ bool net_send(struct net *n, uint32_t len)
 		return false;
 	build_frame(n, len);
 	virtq_submit(&n->q[NET_TX], 0, chain, 2);
-	virtio_notify(&n->dev, NET_TX);
+	kick(n, NET_TX);
 	return true;
 }
 
@@ -197,7 +248,7 @@ bool net_is_sent(const struct net *n, const struct net_frame *f)
 void net_rx_return(struct net *n, const struct net_frame *f)
 {
 	rx_post(n, f->buffer);
-	virtio_notify(&n->dev, NET_RX);
+	kick(n, NET_RX);
 }
 
 /* A CVQ that is dead in every start is to cost the run no more than about twice the first wait. */
@@ -237,7 +288,7 @@ int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uin
 	}
 	chain[count++] = (struct virtq_buf){(uintptr_t)&memory.ctrl_ack, 1, true};
 	virtq_submit(q, q->avail_idx % 2 ? NET_OWN_DESCS / 2 : 0, chain, count);
-	virtio_notify(&n->dev, NET_CVQ);
+	kick(n, NET_CVQ);
 
 	if (!net_await_command(n) || !virtq_pop(q, &head, &len))
 		return NET_NO_ANSWER;

@@ -8,7 +8,10 @@
 
 #include "virtio_mmio.h"
 
-enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES }; /* section 5.1.2, one queue pair */
+/* Section 5.1.2: a pair of queues and the CVQ. With MQ the pair is the device's last, so that these
+ * are no indices: struct net has those. */
+enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
+#define NET_PAIRS_MAX 8
 
 /* Feature bits, section 5.1.3. */
 #define NET_F_MAC (1ULL << 5)
@@ -33,6 +36,8 @@ enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES }; /* section 5.1.2, one qu
 #define NET_CTRL_RX 0
 #define NET_CTRL_RX_PROMISC 0
 #define NET_CTRL_MAC 1
+#define NET_CTRL_MQ 4
+#define NET_CTRL_MQ_VQ_PAIRS_SET 0
 #define NET_CTRL_MAC_ADDR_SET 1
 #define NET_OK 0
 #define NET_ERR 1
@@ -49,6 +54,9 @@ struct net_aim {
 struct net {
 	struct virtio dev;
 	struct virtq q[NET_QUEUES];
+	uint32_t index[NET_QUEUES]; /* which of the device's they are */
+	uint32_t pairs;		    /* that the device has for this driver */
+	uint64_t takes;		    /* features that net_setup() takes beside NET_FEATURES */
 	uint8_t mac[6];
 	uint32_t frames; /* sent so far: seeds the next one's pattern */
 	uint32_t frame_len;
@@ -74,6 +82,8 @@ void net_go(struct net *n);
 /** All of it, as a driver that means no harm. */
 bool net_start(struct net *n);
 
+/** Notify the device of @queue, whether it asked for that or not. */
+void net_notify(struct net *n, enum net_queue queue);
 /** Send a frame of @len bytes with a pattern of its own; false if the last one is still out. */
 bool net_send(struct net *n, uint32_t len);
 /** Lay the frame that net_send() sent last out at @dst too, which has room for @len bytes of it. */

@@ -47,7 +47,7 @@ static void submit(struct run *r, bool ok, unsigned count)
 	lay_out(r, ok);
 	for (unsigned i = 0; i < count; i++)
 		virtq_offer(&r->net.q[NET_CVQ], AIM_HEAD);
-	virtio_notify(&r->net.dev, NET_CVQ);
+	net_notify(&r->net, NET_CVQ);
 }
 
 /* The first command after a reset. One that is not answered is a failed operation; another's answer

@@ -20,7 +20,7 @@ static bool work(struct net *n, enum net_queue aimed)
 	uint64_t deadline = deadline_in(ATTEMPT_MS);
 
 	if (aimed == NET_RX && n->live)
-		virtio_notify(&n->dev, NET_RX);
+		net_notify(n, NET_RX);
 	if (net_send(n, FRAME) && aimed == NET_RX && net_wait(n, NET_TX, deadline))
 		deadline = deadline_in(SETTLE_MS);
 	return net_wait(n, aimed, deadline);

@@ -6,12 +6,26 @@
 #include "attack.h"
 
 #include "arch.h"
+#include "report.h"
 
 #include <stddef.h>
 
 #define LOOPBACK_MS 1000
 #define LOOPBACK_FRAMES 2
 #define CTRL_CLASS_UNKNOWN 0x7f
+
+/* That nothing was taken of less, whatever the rings do then. */
+static void step_takes(struct run *r)
+{
+	const struct net *n = &r->net;
+
+	report_line(&(struct line){
+	    .text = "negotiated: features, pairs",
+	    .value = {n->dev.features, n->pairs},
+	    .values = 2,
+	});
+	run_step(r, "driver-takes", (n->dev.features & n->takes) == n->takes);
+}
 
 static bool step_reset(struct run *r)
 {
@@ -92,4 +106,6 @@ void steps(struct run *r)
 
 	for (unsigned i = 0; i < sizeof(step) / sizeof(*step); i++)
 		run_step(r, step[i].name, step[i].make(r));
+	if (r->net.takes)
+		step_takes(r);
 }

@@ -122,7 +122,7 @@ static void attempt_ring(struct run *r, enum net_queue queue, enum virtq_part pa
 
 	attempt_begin_as(r, shape[part], queue, at, virtq_part_size(&n->q[queue], part));
 	if (queue == NET_RX)
-		virtio_notify(&n->dev, NET_RX);
+		net_notify(n, NET_RX);
 	net_send(n, OVER);
 	device_settle(r);
 	attempt_end(r, virtq_has_used(&n->q[queue]) ? OUTCOME_COMPLETED : OUTCOME_NO_ANSWER,

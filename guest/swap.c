@@ -162,8 +162,8 @@ static void shadow_ring(struct run *r, enum net_queue queue)
 	attempt_begin_as(r, SHAPE_SHADOW_RING, queue, m->arena, m->arena_size);
 	net_send(n, FRAME);
 	for (unsigned i = 0; i < 2; i++) {
-		virtio_notify(&n->dev, NET_RX);
-		virtio_notify(&n->dev, NET_TX);
+		net_notify(n, NET_RX);
+		net_notify(n, NET_TX);
 		device_settle(r);
 	}
 	attempt_end(r, OUTCOME_COMPLETED, n->live);

@@ -79,7 +79,7 @@ static void offer_aimed(const struct sweep *s)
 		q->desc[head + 1] = desc(s->at[i], LEN, write, 0);
 		virtq_offer(q, head);
 	}
-	virtio_notify(&s->run->net.dev, s->queue);
+	net_notify(&s->run->net, s->queue);
 }
 
 /* As many legal frames, to fill what RX was given; nobody notifies yet. */
@@ -147,7 +147,7 @@ static bool work_rx(struct sweep *s)
 
 	offer_frames(s);
 	for (unsigned i = 0; i < s->count && back < s->count; i++) {
-		virtio_notify(&n->dev, NET_TX);
+		net_notify(n, NET_TX);
 		if (s->silent)
 			run_command(s->run);
 		else

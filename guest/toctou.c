@@ -145,7 +145,7 @@ static unsigned burst(struct run *r, unsigned count, struct fresh *f)
 
 	for (unsigned i = 0; i < count; i++)
 		offer(r, i, f);
-	virtio_notify(&n->dev, NET_CVQ);
+	net_notify(n, NET_CVQ);
 	while (back < count && net_await_command(n)) {
 		while (virtq_pop(&n->q[NET_CVQ], &head, &len))
 			back++;

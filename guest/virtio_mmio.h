@@ -9,7 +9,9 @@
 #include "virtq.h"
 
 #define VIRTIO_F_INDIRECT_DESC (1ULL << 28)
+#define VIRTIO_F_EVENT_IDX (1ULL << 29)
 #define VIRTIO_F_VERSION_1 (1ULL << 32)
+#define VIRTIO_F_RING_PACKED (1ULL << 34)
 
 /* Section 4.2.2, table 4.1. */
 #define VREG_MAGIC_VALUE 0x000

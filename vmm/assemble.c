@@ -196,6 +196,7 @@ static int write_fdt(struct machine *m, struct err *e)
 	    .report = gpa(MACHINE_REPORT_BASE),
 	    .gsi = MACHINE_VIRTIO_GSI,
 	    .attack = m->cfg.attack,
+	    .driver = m->cfg.driver,
 	    .arena = a.iova,
 	    .arena_size = a.readable + a.writable,
 	    .arena_readable = a.readable,

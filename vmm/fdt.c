@@ -114,6 +114,7 @@ static void attack(struct writer *w, const struct fdt_config *cfg)
 	u64(w, ATTACK_PROP_MAGIC, ~cfg->canary_magic);
 	u64(w, ATTACK_PROP_SCAN, cfg->scan_stride);
 	u32(w, ATTACK_PROP_CTRL, cfg->ctrl_classes);
+	u32(w, ATTACK_PROP_DRIVER, cfg->driver);
 	end(w);
 }
 

@@ -21,6 +21,7 @@ struct fdt_config {
 	uint32_t gsi;
 	/* The attacker's knowledge, as guest/abi.h has it. */
 	uint32_t attack;
+	uint32_t driver;
 	iova_t arena;
 	uint64_t arena_size, arena_readable;
 	uint64_t canary_magic; /* as it is; the tree gets it inverted */

@@ -31,6 +31,7 @@ struct machine_config {
 	bool private_cvq;
 	uint32_t breaks; /* set of enum break_id */
 	uint32_t attack;
+	uint32_t driver; /* set of DRIVER_* (guest/abi.h) */
 	uint64_t scan_stride;
 	bool expect_offered; /* of the control commands, the guest's legal operations expect those
 				to work that the device offers; else all that this VMM knows */

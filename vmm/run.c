@@ -185,6 +185,7 @@ static int prepare(struct run *r, struct err *e)
 	    .private_cvq = o->private_cvq,
 	    .breaks = o->breaks,
 	    .attack = o->attack,
+	    .driver = o->driver,
 	    .scan_stride = o->scan_stride,
 	    .expect_offered = o->expect_offered,
 	    .canary_magic = o->canary_magic,

@@ -27,6 +27,8 @@ const char run_usage[] =
     "  -m, --memory SIZE       guest RAM, with K, M or G (32M; Linux: 128M)\n"
     "      --placement P       the CVQ's IOVAs: hole (where no RAM is) or aliased (where RAM is)\n"
     "      --attack N          which attack the guest makes (0: none, legal operations only)\n"
+    "      --driver LIST       what the built-in guest's driver takes beside its own features, of\n"
+    "                          packed, indirect, event_idx, mq; it fails if one is not offered\n"
     "      --scan-stride SIZE  bytes between the pages that a CPU scan touches (1M)\n"
     "      --expect WHICH      control commands that must work: all, or offered (by the device)\n"
     "      --canary-key HEX    32 hex digits (random)\n"
@@ -55,6 +57,7 @@ enum {
 	OPT_ATTACK,
 	OPT_SCAN_STRIDE,
 	OPT_EXPECT,
+	OPT_DRIVER,
 	OPT_CANARY_KEY,
 	OPT_CANARY_MAGIC,
 	OPT_PRIVATE_CVQ,
@@ -75,6 +78,7 @@ static const struct option long_options[] = {
     {"memory", required_argument, NULL, 'm'},
     {"placement", required_argument, NULL, OPT_PLACEMENT},
     {"attack", required_argument, NULL, OPT_ATTACK},
+    {"driver", required_argument, NULL, OPT_DRIVER},
     {"scan-stride", required_argument, NULL, OPT_SCAN_STRIDE},
     {"expect", required_argument, NULL, OPT_EXPECT},
     {"canary-key", required_argument, NULL, OPT_CANARY_KEY},
@@ -236,6 +240,30 @@ static int parse_linux_option(struct run_opts *o, int opt, const char *arg, stru
 	}
 }
 
+/* Names with commas between them. */
+static int parse_driver(struct run_opts *o, const char *arg)
+{
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} known[] = {{"packed", DRIVER_PACKED},
+		     {"indirect", DRIVER_INDIRECT},
+		     {"event_idx", DRIVER_EVENT_IDX},
+		     {"mq", DRIVER_MQ}};
+
+	for (const char *at = arg;; at++) {
+		size_t len = strcspn(at, ","), i = 0;
+		while (i < 4 && (strlen(known[i].name) != len || memcmp(at, known[i].name, len)))
+			i++;
+		if (i == 4)
+			return -EINVAL;
+		o->driver |= known[i].bit;
+		at += len;
+		if (!*at)
+			return 0;
+	}
+}
+
 static int parse_attack_option(struct run_opts *o, int opt, const char *arg, struct err *e)
 {
 	uint64_t v = 0;
@@ -246,6 +274,10 @@ static int parse_attack_option(struct run_opts *o, int opt, const char *arg, str
 			return bad(e, "--attack", arg, "must be a number");
 		o->attack = (uint32_t)v;
 		return 0;
+	case OPT_DRIVER:
+		return parse_driver(o, arg)
+			   ? bad(e, "--driver", arg, "must be some of packed,indirect,event_idx,mq")
+			   : 0;
 	case OPT_SCAN_STRIDE:
 		return parse_stride(o, arg)
 			   ? bad(e, "--scan-stride", arg, "must be a multiple of 4K")

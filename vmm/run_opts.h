@@ -24,6 +24,7 @@ struct run_opts {
 	uint64_t memory;
 	enum placement placement;
 	uint32_t attack;
+	uint32_t driver; /* set of DRIVER_* (guest/abi.h) */
 	uint64_t scan_stride;
 	bool expect_offered;
 	uint8_t canary_key[16];
