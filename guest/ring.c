@@ -29,9 +29,11 @@ static bool work(struct net *n, enum net_queue aimed)
 static void attempt_ring(struct run *r, const struct net_aim *aim)
 {
 	struct net *n = &r->net;
+	/* A packed ring's used part says where the device rests: RX, where it finds no buffer. */
+	bool rests = n->takes & VIRTIO_F_RING_PACKED && aim->part == VIRTQ_USED;
 	bool back;
 
-	attempt_start(r, aim, true);
+	attempt_start(r, aim, !(rests && aim->queue == NET_RX));
 	attempt_begin(r, aim->queue, aim->iova, virtq_part_size(&n->q[aim->queue], aim->part));
 	back = work(n, aim->queue);
 	attempt_end(r, back ? OUTCOME_COMPLETED : OUTCOME_NO_ANSWER, n->live);

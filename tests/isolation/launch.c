@@ -66,6 +66,8 @@ int launch_daemon(struct child *daemon, const struct episode_config *c, int *rea
 	add(&a, "--parent", parent_is_ours(c->row->parent) ? "vduse" : "vdpa_sim");
 	if (c->row->parent == PARENT_MLX5)
 		add(&a, "--shape", "mlx5");
+	if (c->row->parent == PARENT_RINGS)
+		add(&a, "--queue-pairs", "4");
 	if (!c->untraced)
 		add(&a, "--trace", trace);
 	add_common(&a, c, BREAK_IN_DEVICE);
@@ -116,6 +118,8 @@ static int start_vmm(struct child *vmm, const struct episode_config *c, const ch
 	add(&a, "--scan-stride", stride);
 	/* What our own device has to be able to do is known; of others, it is asked. */
 	add(&a, "--expect", parent_is_ours(c->row->parent) ? "all" : "offered");
+	if (c->row->parent == PARENT_RINGS)
+		add(&a, "--driver", "packed,event_idx,mq");
 	add(&a, "--canary-key", key);
 	add(&a, "--canary-magic", magic);
 	add(&a, "--monitor", fd);

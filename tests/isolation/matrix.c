@@ -11,6 +11,8 @@
 
 #define ON(parent) (1U << PARENT_##parent)
 #define ON_DEVICE (ON(VDUSE) | ON(SIM) | ON(GIVEN))
+/* A data queue's rings and buffers, of whatever kind its ring is. */
+#define ON_RINGS (ON_DEVICE | ON(RINGS))
 
 #define CONTROLS(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* Its trace is made of its kernel functions' arguments (vdpa/sim/). */
@@ -46,7 +48,7 @@ static const struct attack attacks[] = {
     {.number = ATTACK_DESC,
      .name = "desc-at-cvq",
      .claim = "no data queue takes descriptors from CVQ memory",
-     .parents = ON_DEVICE | ON(MLX5), /* whose third group is for descriptors */
+     .parents = ON_RINGS | ON(MLX5), /* whose third group is for descriptors */
      .placed = true,
      .controls = DMA_CONTROLS,
      .extent = EXTENT_RINGS,
@@ -55,7 +57,7 @@ static const struct attack attacks[] = {
     {.number = ATTACK_AVAIL,
      .name = "avail-at-cvq",
      .claim = "no data queue takes its available ring from CVQ memory",
-     .parents = ON_DEVICE | ON(MLX5),
+     .parents = ON_RINGS | ON(MLX5),
      .placed = true,
      .controls = DMA_CONTROLS,
      .extent = EXTENT_RINGS,
@@ -64,7 +66,7 @@ static const struct attack attacks[] = {
     {.number = ATTACK_USED,
      .name = "used-at-cvq",
      .claim = "no data queue writes a used ring into CVQ memory",
-     .parents = ON_DEVICE | ON(MLX5),
+     .parents = ON_RINGS | ON(MLX5),
      .placed = true,
      .controls = DMA_CONTROLS,
      .extent = EXTENT_RINGS,
@@ -73,7 +75,7 @@ static const struct attack attacks[] = {
     {.number = ATTACK_READABLE,
      .name = "readable-at-cvq",
      .claim = "no data queue reads a buffer out of CVQ memory",
-     .parents = ON_DEVICE | ON(MLX5),
+     .parents = ON_RINGS | ON(MLX5),
      .placed = true,
      .controls = DMA_CONTROLS,
      .extent = EXTENT_BUFFERS,
@@ -82,7 +84,7 @@ static const struct attack attacks[] = {
     {.number = ATTACK_WRITABLE,
      .name = "writable-at-cvq",
      .claim = "no data queue writes a buffer into CVQ memory",
-     .parents = ON_DEVICE | ON(MLX5),
+     .parents = ON_RINGS | ON(MLX5),
      .placed = true,
      .controls = DMA_CONTROLS,
      .extent = EXTENT_BUFFERS,
@@ -278,15 +280,15 @@ const char *placement_name(enum placement p)
 
 const char *parent_name(enum parent p)
 {
-	static const char *const names[PARENTS] = {"vduse", "vduse-mlx5", "vdpa_sim", "given",
-						   "process"};
+	static const char *const names[PARENTS] = {"vduse",    "vduse-mlx5", "vduse-rings",
+						   "vdpa_sim", "given",	     "process"};
 
 	return names[p];
 }
 
 bool parent_is_ours(enum parent p)
 {
-	return p == PARENT_VDUSE || p == PARENT_MLX5;
+	return p == PARENT_VDUSE || p == PARENT_MLX5 || p == PARENT_RINGS;
 }
 
 bool matrix_needs_trace(const struct row *row)
@@ -378,6 +380,10 @@ static bool can_break(const struct row *row, const char *name)
 {
 	uint32_t devices = BREAK_IN_DEVICE;
 
+	/* Its CVQ is dead, and so is every pair that has to be taken into use by a command. */
+	if (row->parent == PARENT_RINGS && !strcmp(name, break_table[BREAK_NO_ASID_ACK].name))
+		return false;
+
 	for (unsigned id = 0; id < BREAK_COUNT; id++)
 		if (!strcmp(break_table[id].name, name))
 			return parent_is_ours(row->parent) ||
@@ -397,6 +403,8 @@ bool matrix_sample(struct row *row)
 	    row->parent != PARENT_VDUSE || second || (a->program && !strcmp(a->program, "steps"));
 	if (row->parent == PARENT_MLX5)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
+	if (row->parent == PARENT_RINGS)
+		return !second;
 	if (row->parent != PARENT_SIM || a->program)
 		return true;
 	return a->number <= ATTACK_WRITABLE || (a->placed && !second);

@@ -54,6 +54,7 @@ enum extent {
 enum parent {
 	PARENT_VDUSE,	/* our daemon */
 	PARENT_MLX5,	/* our daemon in the shape of mlx5_vdpa: more groups than address spaces */
+	PARENT_RINGS,	/* our daemon with four pairs; the guest takes MQ and packed rings */
 	PARENT_SIM,	/* vdpa_sim_net */
 	PARENT_GIVEN,	/* a device that is there already */
 	PARENT_PROCESS, /* none: the row is about our own process, and needs no kernel */
@@ -103,7 +104,7 @@ struct row matrix_row(unsigned i);
 
 /** "hole" or "aliased", as `ringfence run --placement` takes it. */
 const char *placement_name(enum placement p);
-/** "vduse", "vduse-mlx5", "vdpa_sim", "given", "process". */
+/** "vduse", "vduse-mlx5", "vduse-rings", "vdpa_sim", "given", "process". */
 const char *parent_name(enum parent p);
 /** Whether our daemon is behind it. */
 bool parent_is_ours(enum parent p);

@@ -175,10 +175,11 @@ static bool take_restart(struct evidence *ev, const json_t *line, bool reset)
 
 /* What a driver may send on a device like ours (section 5.1.6.5): class, command, bytes in all. The
  * VMM has to see to it that the device gets nothing else. */
-static bool may_be_sent(int64_t class, int64_t code, uint64_t len)
+static bool may_be_sent(const struct evidence *ev, int64_t class, int64_t code, uint64_t len)
 {
 	return (class == 0 && (code == 0 || code == 1) && len == 3) ||
-	       (class == 1 && code == 1 && len == 8);
+	       (class == 1 && code == 1 && len == 8) ||
+	       (ev->hello.cvq_index > 2 && class == 4 && code == 0 && len == 4);
 }
 
 static bool take_command(struct evidence *ev, const json_t *line)
@@ -192,7 +193,7 @@ static bool take_command(struct evidence *ev, const json_t *line)
 		return false;
 	for (uint32_t i = 0; i < ev->attempts; i++)
 		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
-	if (may_be_sent(json_integer_value(class), json_integer_value(code), len))
+	if (may_be_sent(ev, json_integer_value(class), json_integer_value(code), len))
 		return true;
 	if (odd->count++ == 0) {
 		odd->class = json_integer_value(class);

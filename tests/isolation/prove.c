@@ -107,7 +107,8 @@ static int catch_signals(struct err *e)
 static int look_at_host(struct prove *p, struct err *e)
 {
 	const struct env_wants wants = {.vduse = plan_needs(&p->o, PARENT_VDUSE) ||
-						 plan_needs(&p->o, PARENT_MLX5),
+						 plan_needs(&p->o, PARENT_MLX5) ||
+						 plan_needs(&p->o, PARENT_RINGS),
 					.sim = plan_needs(&p->o, PARENT_SIM),
 					.given = p->o.vdpa};
 	struct err missing = {0};

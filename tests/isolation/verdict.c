@@ -401,7 +401,8 @@ static bool needs_device_tried(const struct row *row, const struct evidence *ev)
 static bool queue_left_out(struct finding *f, const struct row *row, const struct evidence *ev,
 			   uint64_t page)
 {
-	for (uint32_t q = 0; q < ev->hello.cvq_index; q++)
+	/* The pair that the guest uses is the one before the CVQ. */
+	for (uint32_t q = ev->hello.cvq_index - 2; q < ev->hello.cvq_index; q++)
 		if (!aimed_at(ev, q, page))
 			return answer(f, VERDICT_NOT_TESTED,
 				      "queue %u did not try the arena's page 0x%" PRIx64, q, page);

@@ -268,6 +268,11 @@ static void test_commands(void **state)
 	assert_int_equal(ev.trace.odd.code, 3);
 	assert_int_equal(ev.trace.odd.len, 9);
 	assert_int_equal(ev.trace.bad_line, 0);
+	ev = fresh(); /* of a device with more pairs it is another matter */
+	ev.hello.cvq_index = 8;
+	judge(&ev, CVQ(1, 4, 0, 4) CVQ(1, 4, 0, 5) CVQ(1, 4, 1, 4));
+	assert_int_equal(ev.trace.odd.count, 2);
+	ev = fresh();
 	judge(&ev, "{\"t\":1,\"ev\":\"cvq\",\"class\":1,\"len\":8}\n"); /* which command? */
 	assert_int_equal(ev.trace.bad_line, 1);
 }

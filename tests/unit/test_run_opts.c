@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define WORDS 32
+#define WORDS 40
 
 static struct run_opts o;
 static struct err e;
@@ -120,7 +120,7 @@ static void every_option_arrives(void **state)
 
 	(void)state;
 	accepted("--vdpa=path=/dev/v --kernel g.elf --cpus 3 --memory 1G --placement aliased "
-		 "--attack 7 --scan-stride 4K --expect offered --canary-key "
+		 "--attack 7 --driver packed,mq --scan-stride 4K --expect offered --canary-key "
 		 "00112233445566778899aabbccddeeff --canary-magic 0123456789abcdef --private-cvq "
 		 "--state s --monitor 5 --timeout 0.25 --verbose --quiet --color never");
 	assert_string_equal(o.vdpa, "/dev/v");
@@ -129,6 +129,7 @@ static void every_option_arrives(void **state)
 	assert_int_equal(o.memory, 1u << 30);
 	assert_int_equal(o.placement, PLACE_ALIASED);
 	assert_int_equal(o.attack, 7);
+	assert_int_equal(o.driver, DRIVER_PACKED | DRIVER_MQ);
 	assert_int_equal(o.scan_stride, 4096);
 	assert_true(o.expect_offered);
 	assert_true(o.has_key && o.has_magic && o.private_cvq && o.verbose && o.quiet);
@@ -214,21 +215,11 @@ static void no_argument_is_left_over(void **state)
 
 static void a_missing_value_is_named(void **state)
 {
-	static const char *const options[] = {"--vdpa",
-					      "--placement",
-					      "--attack",
-					      "--scan-stride",
-					      "--expect",
-					      "--canary-key",
-					      "--canary-magic",
-					      "--break",
-					      "--state",
-					      "--monitor",
-					      "--timeout",
-					      "--color",
-					      "-k",
-					      "-c",
-					      "-m"};
+	static const char *const options[] = {
+	    "--vdpa",	     "--placement", "--attack",	    "--driver",
+	    "--scan-stride", "--expect",    "--canary-key", "--canary-magic",
+	    "--break",	     "--state",	    "--monitor",    "--timeout",
+	    "--color",	     "-k",	    "-c",	    "-m"};
 	char line[64], names[64];
 
 	(void)state;
@@ -250,6 +241,7 @@ static void bad_values_are_named(void **state)
 	    {"--memory", "-1,32MB,32Q,,M,18446744073709551616,17179869184G"},
 	    {"--placement", "holes,HOLE,,aliase,arena"},
 	    {"--attack", "-1,all,4294967296,,1K"},
+	    {"--driver", "split,Packed,packed2,,mq1"},
 	    {"--scan-stride", "0,1,4095,4097,0K,-4096,4T,,17179869184G"},
 	    {"--expect", ",none,Offered,ALL"},
 	    {"--canary-key", "0,,00112233445566778899aabbccddeef,00112233445566778899aabbccddeeff0,"
