@@ -41,9 +41,8 @@
 			  control commands the device carries out. The legal steps expect OK for   \
 			  these and ERR for the other */
 
-#define ATTACK_PROP_DRIVER                                                                         \
-	"driver" /* u32: set of DRIVER_*: what the driver takes beside its own                     \
-		  */
+/* u32: set of DRIVER_*: what the driver takes beside its own features. */
+#define ATTACK_PROP_DRIVER "driver"
 #define DRIVER_PACKED 1u
 #define DRIVER_INDIRECT 2u
 #define DRIVER_EVENT_IDX 4u
