@@ -222,6 +222,21 @@ static void bad_requests_get_their_status(void **state)
 	assert_int_equal(ask(VIRTIO_BLK_T_IN, 0, 512, true, 513), VIRTIO_BLK_S_OK);
 }
 
+/* Wherever the data end: the status is the last byte. */
+static void an_error_is_told_in_the_last_byte(void **state)
+{
+	(void)state;
+	header(VIRTIO_BLK_T_IN, SECTORS);
+	memset(ring.ram + DATA, 0x77, 1024);
+	ring_set(&ring, 0, BASE + HEADER, 16, VRING_DESC_F_NEXT, 1);
+	ring_set(&ring, 1, BASE + DATA, 513, VRING_DESC_F_WRITE, 0);
+	ring_offer(&ring, 0);
+	client_kick(0);
+	used_is(1);
+	for (unsigned i = 0; i < 1024; i++)
+		assert_int_equal(ring.ram[DATA + i], i == 512 ? VIRTIO_BLK_S_IOERR : 0x77);
+}
+
 static void what_is_no_request_comes_back_empty(void **state)
 {
 	(void)state;
@@ -338,6 +353,7 @@ int main(void)
 	    TEST(the_config_space_tells_of_the_disk),
 	    TEST(framing_means_nothing),
 	    TEST(bad_requests_get_their_status),
+	    TEST(an_error_is_told_in_the_last_byte),
 	    TEST(what_is_no_request_comes_back_empty),
 	    TEST(without_flush_each_write_is_on_the_medium),
 	    TEST(a_slow_disk_holds_up_no_answer),
