@@ -327,6 +327,25 @@ static void a_reset_takes_the_ring_back(void **state)
 	assert_int_equal(ring.ram[STATUS], VIRTIO_BLK_S_OK);
 }
 
+/* The next session's ring gets no answer to the last one's request. */
+static void an_answer_is_not_for_the_next_session(void **state)
+{
+	(void)state;
+	slow_ms = 400;
+	offer(VIRTIO_BLK_T_FLUSH, 0, 0, false);
+	wait_for_work();
+	assert_int_equal(client_status(0), 0);
+	empty_ring();
+	start(FEATURES);
+	while (flushes == 0)
+		client_pause();
+	wait_for_work();
+	assert_int_equal(ring_used(&ring)->idx, 0);
+	assert_int_equal(client_state(0), 0);
+	slow_ms = 0;
+	assert_int_equal(ask(VIRTIO_BLK_T_FLUSH, 0, 0, false, 1), VIRTIO_BLK_S_OK);
+}
+
 static void what_was_suspended_is_done_later(void **state)
 {
 	struct vduse_dev_request req = {.type = VDUSE_SUSPEND};
@@ -358,6 +377,7 @@ int main(void)
 	    TEST(without_flush_each_write_is_on_the_medium),
 	    TEST(a_slow_disk_holds_up_no_answer),
 	    TEST(a_reset_takes_the_ring_back),
+	    TEST(an_answer_is_not_for_the_next_session),
 	    TEST(what_was_suspended_is_done_later),
 	};
 

@@ -166,13 +166,13 @@ static void answer(struct blk *b, uint8_t status)
 static bool work(struct blk *b, uint8_t *status)
 {
 	const uint64_t features = b->dev->features;
-	const unsigned epoch = b->epoch;
 	bool fresh;
 
 	vduse_unlock(b->dev);
 	*status = carry_out(b, features);
 	vduse_lock(b->dev);
-	return b->dev->epoch == epoch && vduse_queue_ready(b->dev, QUEUE, &fresh) && !fresh;
+	/* Fresh: it was reset or stopped meanwhile, and has begun anew. */
+	return vduse_queue_ready(b->dev, QUEUE, &fresh) && !fresh;
 }
 
 static bool serve(void *ctx, unsigned q)
