@@ -202,7 +202,8 @@ int measure_versus(struct table *t, const struct options *o, struct err *e)
 	struct row *exits = table_row(t, "vs-init-exits-theirs", "", "VMM exits by then");
 	struct row *p50 = table_row(t, "vs-cvq-p50-theirs", "us", "setting the address");
 	struct row *p50_ratio = table_row(t, "vs-cvq-p50", "", "ours by theirs, pair by pair");
-	struct row *memory = table_row(t, "vs-memory-theirs", "KiB", "VmHWM less shared memory");
+	struct row *memory =
+	    table_row(t, "vs-memory-theirs", "KiB", "VmHWM less guest RAM, the other VMM");
 	for (unsigned i = 0; i < o->runs; i++) {
 		struct linux_run a = {.addresses = o->commands}, b = a;
 		int ret = linux_run(&a, o, ours, e);

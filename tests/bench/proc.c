@@ -168,11 +168,36 @@ static long status_of(pid_t pid, const char *name)
 	return value;
 }
 
-/* Guest RAM is shared memory, in our VMM as in another that has a vhost-vDPA device; nothing takes
- * a page of it away again, so that what is there at the end is the most there was. */
+/*
+ * How much of guest RAM is there, in KiB: of the largest mapping that can be written. Not all
+ * shared memory: in the lab a program's own text lies in a tmpfs and counts as that.
+ */
+static long guest_ram(pid_t pid)
+{
+	char path[64], line[256], perms[8];
+	unsigned long from, to, largest = 0;
+	bool candidate = false;
+	long rss = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, perms) == 3) {
+			candidate = perms[1] == 'w' && to - from > largest;
+			largest = candidate ? to - from : largest;
+		} else if (candidate && !strncmp(line, "Rss:", 4)) {
+			rss = strtol(line + 4, NULL, 10);
+		}
+	}
+	if (f)
+		fclose(f);
+	return rss;
+}
+
+/* Nothing takes a page of guest RAM away again, so what is there now is the most there was. */
 long vmm_memory(const struct vmm *v)
 {
-	long most = status_of(v->pid, "VmHWM:"), ram = status_of(v->pid, "RssShmem:");
+	long most = status_of(v->pid, "VmHWM:"), ram = guest_ram(v->pid);
 
 	return most < 0 || ram < 0 ? -1 : most - ram;
 }
