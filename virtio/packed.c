@@ -29,8 +29,10 @@ static void go_on(const struct queue *q, uint16_t *at, bool *wrap, uint16_t by)
 {
 	unsigned next = *at + (unsigned)by;
 
-	*wrap ^= next >= q->num;
-	*at = (uint16_t)(next % q->num);
+	bool over = next >= q->num; /* by no more than once round */
+
+	*wrap ^= over;
+	*at = (uint16_t)(over ? next - q->num : next);
 }
 
 /* The flags of the next descriptor, and whether they make it available. */

@@ -25,13 +25,13 @@ enum { PACKED = 1, INDIRECT = 2, EVENT_IDX = 4, MQ = 8 };
 
 /* Section 6, and 5.1.3: the features' bits. */
 static const struct {
-	unsigned set;
 	const char *name;
+	unsigned set;
 	unsigned bit;
-} features[] = {{PACKED, "packed", 34},
-		{INDIRECT, "indirect", 28},
-		{EVENT_IDX, "event_idx", 29},
-		{MQ, "mq", 22}};
+} features[] = {{"packed", PACKED, 34},
+		{"indirect", INDIRECT, 28},
+		{"event_idx", EVENT_IDX, 29},
+		{"mq", MQ, 22}};
 
 static void fail(const char *what, const char *object)
 {
@@ -115,8 +115,6 @@ static const char *check_taken(const char *text, unsigned set, unsigned long lon
 {
 	const char *says = strstr(text, "negotiated: features, pairs ");
 
-	*bits = 0;
-	*pairs = 1;
 	if (!says)
 		return set % MQ_DEVICE ? "the guest did not say what it negotiated" : NULL;
 	if (sscanf(says, "negotiated: features, pairs 0x%llx 0x%x", bits, pairs) != 2)
@@ -180,8 +178,8 @@ static bool run_vduse(unsigned number, unsigned set)
 {
 	static char text[TEXT_MAX];
 	char name[96], node[64], device[32], trace[64], taken[64];
-	unsigned long long bits;
-	unsigned pairs;
+	unsigned long long bits = 0;
+	unsigned pairs = 1;
 
 	list(set, taken);
 	snprintf(name, sizeof(name), "vduse/%s/%s%s", set & MQ_DEVICE ? "4-pairs" : "1-pair",
@@ -200,7 +198,7 @@ static bool run_vduse(unsigned number, unsigned set)
 	const char *why = good ? check_taken(text, set, &bits, &pairs) : "the guest failed";
 	if (!why)
 		why = check_queues(trace, set);
-	return judge(number, name, why, text, good ? bits : 0, pairs);
+	return judge(number, name, why, text, bits, pairs);
 }
 
 /* What the simulator offers passes, and what it does not offer is not taken for it. */
