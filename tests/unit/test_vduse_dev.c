@@ -578,6 +578,33 @@ static void what_happens_is_traced(void **state)
 	unlink(path);
 }
 
+/* Section 2.8.1: a place and a wrap counter, for what is available and for what is used. */
+static void a_packed_ring_goes_on_where_the_kernel_says(void **state)
+{
+	const struct vduse_vq_state_packed from = {1, 3, 1, 3};
+	struct vduse_dev_request req = {.type = VDUSE_GET_VQ_STATE, .vq_state.index = NET_TX};
+	struct vduse_dev_response resp;
+
+	(void)state;
+	fake_vduse.vq[NET_TX].packed = from;
+	assert_true(negotiate(CLIENT_OFFERED));
+	for (unsigned ready = 0; ready < 2; ready++) { /* the kernel's word, and then our own */
+		assert_int_equal(fake_vduse_ask(&req, &resp), OK);
+		assert_memory_equal(&resp.vq_state.packed, &from, sizeof(from));
+		if (ready)
+			break;
+		assert_int_equal(client_ready(NET_TX, true), OK);
+		assert_int_equal(client_status(CLIENT_STATUS | VIRTIO_CONFIG_S_DRIVER_OK), OK);
+	}
+	for (unsigned i = 0; i < 15000 && !c.dev->queue[NET_TX].known; i++)
+		client_pause();
+	vduse_lock(c.dev);
+	assert_int_equal(c.dev->queue[NET_TX].ring.last_avail, 0x8003);
+	assert_int_equal(c.dev->queue[NET_TX].ring.used_idx, 0x8003);
+	assert_null(c.dev->queue[NET_TX].ring.stopped);
+	vduse_unlock(c.dev);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -603,6 +630,7 @@ int main(void)
 		TEST(what_is_out_of_range_is_refused),
 		TEST(tables_are_as_negotiated),
 		TEST(a_queues_state_is_ours_once_it_ran),
+		TEST(a_packed_ring_goes_on_where_the_kernel_says),
 		TEST(a_broken_device_rests),
 		cmocka_unit_test_setup(what_happens_is_traced, setup_none),
 		TEST(an_answer_does_not_wait_for_the_data_thread),
