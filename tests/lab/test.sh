@@ -154,7 +154,7 @@ stuck)
 time-out)
 	need_kernel
 	lab 124 exec --timeout 2 "$job" sleep
-	has stderr 'out of time (at most 2 s)'
+	has stderr 'out of time \(at most 2 s\)'
 	;;
 hang)
 	need_kernel
