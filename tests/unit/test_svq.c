@@ -316,11 +316,11 @@ static void false_packed_completions_are_refused(void **state)
 	init_packed(false);
 	assert_int_equal(answer_packed(0, 0, 1, 0, out), -EPROTO); /* to nothing */
 	static const struct {
-		uint16_t id;
 		uint32_t len;
+		uint16_t id;
 		uint8_t ack;
-	} bad[] = {{1, 1, 0},	       {0xffff, 1, 0}, {0, 0, 0},   {0, 2, 0},
-		   {0, 0xffffffff, 0}, {0, 1, 2},      {0, 1, 0xff}};
+	} bad[] = {{1, 1, 0},	       {1, 0xffff, 0}, {0, 0, 0},   {2, 0, 0},
+		   {0xffffffff, 0, 0}, {1, 0, 2},      {1, 0, 0xff}};
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		init_packed(false);
 		svq_submit(&s, "\0\0\1", 3, 0);
