@@ -66,10 +66,15 @@ static bool attempt_changed(const struct attempt *at, bool gaps)
 	return at->diff.canary_words || (at->diff.other_words && !at->busy && !gaps);
 }
 
+static bool has_gaps(const struct evidence *ev)
+{
+	return ev->trace.overflow || (!ev->trace.ended && !ev->untraced);
+}
+
 static const struct attempt *first_change(const struct evidence *ev)
 {
 	for (uint32_t i = 0; i < ev->attempts; i++)
-		if (attempt_changed(&ev->attempt[i], ev->trace.overflow))
+		if (attempt_changed(&ev->attempt[i], has_gaps(ev)))
 			return &ev->attempt[i];
 	return NULL;
 }
@@ -92,7 +97,7 @@ static bool executed(const struct evidence *ev)
 			if (at->mark.queue == REPORT_CPU_EXECUTE &&
 			    in_page(&at->mark, h->arena_iova + off) &&
 			    at->mark.outcome == OUTCOME_COMPLETED &&
-			    attempt_changed(at, ev->trace.overflow)) {
+			    attempt_changed(at, has_gaps(ev))) {
 				pages++;
 				break;
 			}

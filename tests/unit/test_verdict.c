@@ -324,6 +324,12 @@ static void ring_changed_in_a_gap(struct evidence *ev)
 	ev->trace.overflow = true;
 }
 
+static void ring_changed_after_its_end(struct evidence *ev)
+{
+	ring_changed_at_rest(ev);
+	ev->trace.ended = false;
+}
+
 static void overflow(struct evidence *ev)
 {
 	ev->trace.overflow = true;
@@ -519,6 +525,7 @@ static const struct {
     {bad_line, ALL, VERDICT_FAILED, "line 7"},
     {overflow, ALL, VERDICT_FAILED, "overflowed"},
     {ring_changed_in_a_gap, ALL, VERDICT_FAILED, "overflowed"},
+    {ring_changed_after_its_end, ALL, VERDICT_FAILED, "cut off"},
     {cut_off, ALL, VERDICT_FAILED, "cut off"},
     {no_hello, ALL, VERDICT_FAILED, "did not show the arena"},
     {lie, ALL, VERDICT_FAILED, "but it is none"},

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,6 +23,7 @@
 #define MGMT "vdpasim_net"
 #define PUMP_MS 10
 #define LOOK_MS 500
+#define TRACER_NICE (-15)
 
 static int no_simulator(struct err *e)
 {
@@ -131,6 +133,9 @@ static int keep(const struct sim_options *o, struct tracer *t, const char *node,
 
 	if (ret)
 		return ret;
+	/* What is looked up has to be read as fast as a guest can make it, on a busy host too. */
+	if (t)
+		(void)setpriority(PRIO_PROCESS, 0, TRACER_NICE);
 	if (o->verbose)
 		fprintf(stderr, "ringfence device: %s: vdpa_sim_net, %s, %s\n", o->name,
 			t ? "traced" : "not traced", node);
