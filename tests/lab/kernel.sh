@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The lab kernel: Debian's newest kernel source at or above 7.3, our patches, allnoconfig and kernel.config;
-# or with --source DIR the user's own tree; with --kasan before either also kasan.config. With --mutant PATCH the
-# lab kernel broken by PATCH, which may be "none". Each is built once for each mix of source, configuration, patches
+# or with --source DIR the user's own tree; with --kasan before either also kasan.config; with --cached before all
+# only what is there already. With --mutant PATCH the lab kernel broken by PATCH, which may be "none". Each is built once for each mix of source, configuration, patches
 # and compiler; prints the directory that holds bzImage, config and facts. It must never write into a user's tree.
 lab=$(dirname -- "$0")
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -141,6 +141,7 @@ from_debian() {
 	key=$(key $configs)
 	answer=$(newest "$cache"/kernel/*-"$key")
 	[ -z "$answer" ] || return 0
+	[ -z "$cached" ] || fail 4 "no such kernel in the cache"
 	[ -n "${RINGFENCE_OFFLINE:-}" ] || "$lab/packages.sh" kernel
 	lock kernel
 	answer=$(newest "$cache"/kernel/*-"$key")
@@ -280,6 +281,11 @@ from_mutant() { # PATCH, or none
 log_dir=$cache/log
 mkdir -p "$log_dir"
 compiler=$(gcc --version 2>/dev/null | head -n 1)
+cached=
+if [ "${1:-}" = --cached ]; then
+	cached=1
+	shift
+fi
 if [ "${1:-}" = --kasan ]; then
 	kind=kasan steps=1970 minutes=10
 	configs="$configs $lab/kasan.config"

@@ -43,7 +43,7 @@ lacks() { # FILE REGEX
 
 need_kernel() {
 	command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
-	"$here/kernel.sh" >/dev/null 2>stderr || skip "no lab kernel in the cache: ./prove makes it ($(tail -n 1 stderr))"
+	"$here/kernel.sh" --cached >/dev/null 2>stderr || skip "no lab kernel in the cache: ./prove makes it ($(tail -n 1 stderr))"
 }
 
 need_stock() {
@@ -310,7 +310,7 @@ prove)
 	;;
 kasan)
 	need_kernel
-	"$here/kernel.sh" --kasan >/dev/null 2>stderr || skip "no sanitized kernel in the cache: ./prove --kasan makes it"
+	"$here/kernel.sh" --cached --kasan >/dev/null 2>stderr || skip "no sanitized kernel in the cache: ./prove --kasan makes it"
 	lab 0 exec --kasan --out out "$job" hello
 	has stdout '^linux 7\.[0-9.]+ \+ ctrl-vq patch, sanitized, TCG$'
 	has out/env.json '"leaks": 0'

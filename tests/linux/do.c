@@ -177,9 +177,9 @@ static int do_channels(const struct task *t)
 /* The number of the feature that ethtool(8) calls @feature, and of how many; < 0: there is none. */
 static int find_feature(const struct task *t, const char *feature, uint32_t *count)
 {
-	static struct {
+	static union {
 		struct ethtool_gstrings head;
-		char name[256][ETH_GSTRING_LEN];
+		uint8_t room[sizeof(struct ethtool_gstrings) + 256 * ETH_GSTRING_LEN];
 	} s;
 
 	s.head = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS,
@@ -188,7 +188,8 @@ static int find_feature(const struct task *t, const char *feature, uint32_t *cou
 		return -1;
 	*count = s.head.len < 256 ? s.head.len : 256;
 	for (uint32_t i = 0; i < *count; i++)
-		if (!strncmp(s.name[i], feature, ETH_GSTRING_LEN))
+		if (!strncmp((const char *)s.head.data + i * ETH_GSTRING_LEN, feature,
+			     ETH_GSTRING_LEN))
 			return (int)i;
 	return -1;
 }
@@ -196,9 +197,10 @@ static int find_feature(const struct task *t, const char *feature, uint32_t *cou
 /* ethtool -K: a feature on or off. */
 static int do_feature(const struct task *t)
 {
-	static struct {
+	static union {
 		struct ethtool_sfeatures head;
-		struct ethtool_set_features_block block[8];
+		uint8_t room[sizeof(struct ethtool_sfeatures) +
+			     8 * sizeof(struct ethtool_set_features_block)];
 	} s;
 	uint32_t count;
 	int i = find_feature(t, t->word[0], &count);
@@ -208,8 +210,8 @@ static int do_feature(const struct task *t)
 	memset(&s, 0, sizeof(s));
 	s.head.cmd = ETHTOOL_SFEATURES;
 	s.head.size = (count + 31) / 32;
-	s.block[i / 32].valid = 1u << i % 32;
-	s.block[i / 32].requested = strcmp(t->word[1], "on") ? 0 : 1u << i % 32;
+	s.head.features[i / 32].valid = 1u << i % 32;
+	s.head.features[i / 32].requested = strcmp(t->word[1], "on") ? 0 : 1u << i % 32;
 	return ethtool(t, &s); /* what is other than asked for is told by a positive answer */
 }
 
