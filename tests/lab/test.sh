@@ -19,6 +19,7 @@ skip() {
 
 fail() {
 	echo "FAIL: $*"
+	[ ! -s stdout ] || grep -A 1 '^not ok' stdout
 	for log in stdout stderr out/latest/console.log; do
 		[ ! -s "$log" ] || { echo "--- $log" && tail -n 30 "$log"; }
 	done
