@@ -16,6 +16,9 @@
 
 #define CONTROLS(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* Its trace is made of its kernel functions' arguments (vdpa/sim/). */
+/* A row of our own process with more has one in the default set: a run each, 40 s in all for two of
+ * them. enum.every_check_is_missed has every one. */
+#define PROCESS_CONTROLS_SAMPLED 20
 #define NO_COMMANDS "vdpa_sim's trace does not tell which control commands it gets"
 #define DEMANDS(...) ((const struct control_demand[]){__VA_ARGS__, {NULL, 0}})
 #define DMA_CONTROLS CONTROLS("merge-asid", "no-asid-ack", "ignore-group")
@@ -392,24 +395,6 @@ static bool can_break(const struct row *row, const char *name)
 	return true;
 }
 
-bool matrix_sample(struct row *row)
-{
-	const struct attack *a = row->attack;
-	bool second = a->placed && row->placement != PLACE_HOLE;
-
-	if (row->parent == PARENT_PROCESS)
-		return true;
-	row->sampled =
-	    row->parent != PARENT_VDUSE || second || (a->program && !strcmp(a->program, "steps"));
-	if (row->parent == PARENT_MLX5)
-		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
-	if (row->parent == PARENT_RINGS)
-		return !second;
-	if (row->parent != PARENT_SIM || a->program)
-		return true;
-	return a->number <= ATTACK_WRITABLE || (a->placed && !second);
-}
-
 /* All there are, whether they are run or not. */
 static unsigned all_controls(const struct row *row, const char *out[CONTROLS_MAX])
 {
@@ -424,6 +409,28 @@ static unsigned all_controls(const struct row *row, const char *out[CONTROLS_MAX
 		if (can_break(row, *c))
 			out[n++] = *c;
 	return n;
+}
+
+bool matrix_sample(struct row *row)
+{
+	const struct attack *a = row->attack;
+	bool second = a->placed && row->placement != PLACE_HOLE;
+	const char *control[CONTROLS_MAX];
+
+	if (row->parent == PARENT_PROCESS) {
+		row->sampled = all_controls(row, control) > PROCESS_CONTROLS_SAMPLED;
+		return true;
+	}
+	row->sampled =
+	    row->parent != PARENT_VDUSE || second || (a->program && !strcmp(a->program, "steps"));
+	if (row->parent == PARENT_MLX5)
+		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
+	if (row->parent == PARENT_RINGS)
+		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_USED ||
+				   a->number == ATTACK_WRITABLE);
+	if (row->parent != PARENT_SIM || a->program)
+		return true;
+	return a->number <= ATTACK_WRITABLE || (a->placed && !second);
 }
 
 uint32_t matrix_demand(const struct row *row, const char *control)
