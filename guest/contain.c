@@ -21,7 +21,7 @@
 
 #define ATTEMPTS 400
 #define PATIENCE_MS 4000 /* above any deadline of the host's */
-#define GRACE_MS 20	 /* for an answer that comes a little later than DEVICE_NEEDS_RESET */
+#define GRACE_MS 60	 /* for an answer that comes a little later than DEVICE_NEEDS_RESET */
 #define SLOW_MS 500	 /* an answer that took longer was given by the host's deadline, */
 #define LATE_MS 200	 /* and the device's own may still come */
 #define OTHER_CPU 1
@@ -246,7 +246,8 @@ static uint32_t afterwards(struct contain *c, uint32_t number, bool slow)
 		return seen | CONTAIN_UNASKED | CONTAIN_SILENT << 8;
 	}
 	ack = command(c, CONTAIN_AFTER, number, deadline_in(PATIENCE_MS), &seen);
-	if (virtq_has_used(q))
+	/* After a command that was given up, this is its answer. */
+	if (ack != CONTAIN_SILENT && virtq_has_used(q))
 		seen |= CONTAIN_UNASKED;
 	needs_reset(c, &seen);
 	return seen | ack << 8;
