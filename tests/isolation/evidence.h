@@ -68,7 +68,7 @@ struct canary_finding {
 /** Oracle 2: the arena's files and bytes. */
 struct arena_finding {
 	bool seen;	       /* the files arrived and were mapped */
-	const char *files_bad; /* what is wrong with them, a static string; NULL: nothing */
+	char files_bad[64];    /* what is wrong with them; "": nothing */
 	bool counted;	       /* canaries were counted, at the first BEGIN */
 	uint32_t canary_lines; /* true canary lines in the whole arena then, */
 	uint32_t page_least;   /* and in the page that had the fewest */

@@ -45,6 +45,11 @@ const char options_help[] =
     "  --enumerate FILE   run only the rows about our own process, and leave what they said in "
     "FILE\n"
     "  --enumerated FILE  take it from there; `ringfence lab prove` does both\n"
+    "  --gather FILE      run everything, the last first, judge nothing, and leave what it showed "
+    "in FILE\n"
+    "  --gathered FILE    take from there what it has by the time it is to be run: with a lab for "
+    "each\n"
+    "                     of two CPUs, `ringfence lab prove` does both\n"
     "  --timeout SECONDS  for the whole run (900; with --full 3600)\n"
     "  --color WHEN       auto, always, never\n"
     "  -v, --verbose      a line for every episode; -q, --quiet: no progress\n"
@@ -65,6 +70,8 @@ enum {
 	OPT_NO_CONTROLS,
 	OPT_ENUMERATE,
 	OPT_ENUMERATED,
+	OPT_GATHER,
+	OPT_GATHERED,
 	OPT_REPEAT,
 	OPT_FULL,
 	OPT_JOBS,
@@ -86,6 +93,8 @@ static const struct option table[] = {
     {"no-controls", no_argument, NULL, OPT_NO_CONTROLS},
     {"enumerate", required_argument, NULL, OPT_ENUMERATE},
     {"enumerated", required_argument, NULL, OPT_ENUMERATED},
+    {"gather", required_argument, NULL, OPT_GATHER},
+    {"gathered", required_argument, NULL, OPT_GATHERED},
     {"repeat", required_argument, NULL, OPT_REPEAT},
     {"full", no_argument, NULL, OPT_FULL},
     {"jobs", required_argument, NULL, OPT_JOBS},
@@ -176,6 +185,12 @@ static int set_text(struct options *o, int opt, const char *text, struct err *e)
 		return 0;
 	case OPT_ENUMERATED:
 		o->enumerated = text;
+		return 0;
+	case OPT_GATHER:
+		o->gather = text;
+		return 0;
+	case OPT_GATHERED:
+		o->gathered = text;
 		return 0;
 	case OPT_JUNIT:
 		o->junit = text;

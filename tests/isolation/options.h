@@ -22,6 +22,7 @@ struct options {
 	uint32_t parents;		    /* set of enum parent */
 	const char *vdpa;		    /* the given device's node, or NULL */
 	const char *enumerate, *enumerated; /* files, see ahead.h; or NULL */
+	const char *gather, *gathered;	    /* files, see gather.h; or NULL */
 	unsigned repeat;
 	unsigned jobs; /* 0: not given */
 	enum format format;

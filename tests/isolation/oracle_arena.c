@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -156,12 +157,14 @@ int arena_open(struct arena *a, struct arena_finding *f, const struct monitor_he
 {
 	if (!sane_size(hello->arena_readable) || !sane_size(hello->arena_writable))
 		return err_set(e, ERR_INTERNAL, EINVAL, "hello", "arena", "its sizes are no pages");
-	f->files_bad = check_files(f, hello, fds);
-	if (!may_be_mapped(hello, fds)) {
-		if (!f->files_bad)
-			f->files_bad = "the arena cannot be mapped";
+	const char *bad = check_files(f, hello, fds);
+	bool may = may_be_mapped(hello, fds);
+
+	if (!bad && !may)
+		bad = "the arena cannot be mapped";
+	snprintf(f->files_bad, sizeof(f->files_bad), "%s", bad ? bad : "");
+	if (!may)
 		return 0;
-	}
 	a->part_len[0] = hello->arena_readable;
 	a->part_len[1] = hello->arena_writable;
 	for (int i = 0; i < 2; i++) {

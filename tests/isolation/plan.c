@@ -102,8 +102,11 @@ static int add_task(struct prove *p, unsigned row, struct run *run, const char *
 	run->brk = brk;
 	run->as_isolated = as_isolated;
 	*t = (struct pool_task){.run = run, .row = row};
-	if (r->row.parent == PARENT_PROCESS)
+	gather_name(t->name, r, run);
+	if (r->row.parent == PARENT_PROCESS) {
 		t->ahead = p->ahead;
+		t->left_out = p->o.gather; /* what needs no kernel is for whoever asked for this */
+	}
 	t->config =
 	    (struct episode_config){.ringfence = p->ringfence,
 				    .row = &r->row,

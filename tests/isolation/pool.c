@@ -17,6 +17,14 @@
 
 static_assert(sizeof(unsigned) <= PIPE_BUF, "a task's number is written whole");
 
+static void judge(const struct pool_task *t)
+{
+	struct run *run = t->run;
+
+	run->finding = run->as_isolated ? verdict_isolated(t->config.row, &run->ev)
+					: verdict_control(t->config.row, run->brk, &run->ev);
+}
+
 static void run_once(const struct pool_task *t)
 {
 	struct run *run = t->run;
@@ -33,8 +41,17 @@ static void run_once(const struct pool_task *t)
 	} else {
 		episode_run(&t->config, &run->ev);
 	}
-	run->finding = run->as_isolated ? verdict_isolated(t->config.row, &run->ev)
-					: verdict_control(t->config.row, run->brk, &run->ev);
+	judge(t);
+}
+
+/* What has been run in another lab; there, too little has had its second try already. */
+static bool take_gathered(const struct pool *p, const struct pool_task *t)
+{
+	if (!p->order.gather || !gather_take(p->order.gather, t->name, t->run))
+		return false;
+	t->run->ev.untraced = t->config.untraced;
+	judge(t);
+	return true;
 }
 
 static void run_task(struct pool *p, unsigned i)
@@ -46,6 +63,8 @@ static void run_task(struct pool *p, unsigned i)
 	t->config.device = device;
 	t->config.dir = t->dir;
 	t->config.stop_fd = p->stop_fd;
+	if (t->left_out || take_gathered(p, t))
+		return;
 	do {
 		t->run->tries++;
 		run_once(t);
@@ -58,6 +77,8 @@ static void *work(void *ctx)
 	unsigned i;
 
 	while ((i = atomic_fetch_add(&p->next, 1)) < p->tasks) {
+		if (p->order.backwards)
+			i = p->tasks - 1 - i;
 		run_task(p, i);
 		if (write(p->done_fd[1], &i, sizeof(i)) != sizeof(i))
 			break; /* nobody reads any more */
@@ -65,14 +86,15 @@ static void *work(void *ctx)
 	return NULL;
 }
 
-int pool_start(struct pool *p, struct pool_task *task, unsigned tasks, unsigned jobs, struct err *e)
+int pool_start(struct pool *p, struct pool_task *task, unsigned tasks,
+	       const struct pool_order *order, struct err *e)
 {
-	*p = (struct pool){.task = task, .tasks = tasks, .done_fd = {-1, -1}};
-	assert(jobs <= POOL_JOBS_MAX);
+	*p = (struct pool){.task = task, .tasks = tasks, .order = *order, .done_fd = {-1, -1}};
+	assert(order->jobs <= POOL_JOBS_MAX);
 	p->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (p->stop_fd < 0 || pipe2(p->done_fd, O_CLOEXEC))
 		return err_set(e, ERR_INTERNAL, errno, "pipe2", "pool", "%s", "");
-	for (; p->jobs < jobs; p->jobs++) {
+	for (; p->jobs < order->jobs; p->jobs++) {
 		int ret = pthread_create(&p->thread[p->jobs], NULL, work, p);
 
 		if (ret) {

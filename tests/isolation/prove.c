@@ -41,6 +41,18 @@ static void finish_row(struct prove *p, struct row_result *r)
 	tell_row(p, r);
 }
 
+/* A run that cannot be passed on is run again by whoever waits for it. */
+static void pass_on(struct prove *p, const struct pool_task *t)
+{
+	if (!p->gather || t->left_out || unfinished(t->run))
+		return;
+	if (gather_write(p->gather, t->name, t->run)) {
+		fprintf(stderr, "ringfence prove: write(%s): is the disk full?\n", p->o.gather);
+		fclose(p->gather);
+		p->gather = NULL;
+	}
+}
+
 static void take_done(struct prove *p)
 {
 	int i = pool_done(&p->pool);
@@ -48,6 +60,7 @@ static void take_done(struct prove *p)
 	if (i < 0)
 		return;
 	p->done++;
+	pass_on(p, &p->task[i]);
 	p->left[p->task[i].row]--;
 	tell_progress(p, &p->task[i]);
 	while (p->told < p->rows && !p->left[p->told] && !row_unfinished(&p->row[p->told]))
@@ -64,12 +77,21 @@ static unsigned choose_jobs(unsigned given)
 	return cpus < 1 ? 2 : cpus > POOL_JOBS_MAX / 2 ? POOL_JOBS_MAX : 2 * (unsigned)cpus;
 }
 
+/* Rows are told in order; what is gathered needs no order. */
+static bool all_done(const struct prove *p)
+{
+	return p->o.gather ? p->done == p->tasks : p->told == p->rows;
+}
+
 static int run_all(struct prove *p, int signal_fd, struct err *e)
 {
 	uint64_t deadline = p->from + p->o.timeout_ms * UINT64_C(1000000);
-	int ret = pool_start(&p->pool, p->task, p->tasks, choose_jobs(p->o.jobs), e);
+	const struct pool_order order = {.jobs = choose_jobs(p->o.jobs),
+					 .backwards = p->o.gather,
+					 .gather = p->o.gathered ? &p->gathered : NULL};
+	int ret = pool_start(&p->pool, p->task, p->tasks, &order, e);
 
-	while (!ret && p->told < p->rows && p->sum.stopped == STOPPED_NOT) {
+	while (!ret && !all_done(p) && p->sum.stopped == STOPPED_NOT) {
 		struct pollfd fds[2] = {{.fd = pool_fd(&p->pool), .events = POLLIN},
 					{.fd = signal_fd, .events = POLLIN}};
 		int n = poll(fds, 2, clock_poll_ms(deadline));
@@ -83,7 +105,7 @@ static int run_all(struct prove *p, int signal_fd, struct err *e)
 	}
 	if (ret)
 		return ret;
-	if (p->told < p->rows)
+	if (!all_done(p))
 		pool_stop(&p->pool);
 	pool_join(&p->pool);
 	p->sum.ns = clock_ns() - p->from;
@@ -132,6 +154,19 @@ static int look_at_host(struct prove *p, struct err *e)
 	return 0;
 }
 
+/* Whether this run reports to people: not if another does with what comes of it. */
+static bool reports(const struct prove *p)
+{
+	return !p->o.enumerate && !p->o.gather;
+}
+
+static int open_gathered(struct prove *p, struct err *e)
+{
+	if (p->o.gather && !(p->gather = fopen(p->o.gather, "we")))
+		return err_set(e, ERR_INTERNAL, errno, "open", p->o.gather, "%s", "");
+	return p->o.gathered ? gather_open(&p->gathered, p->o.gathered, e) : 0;
+}
+
 static int prepare(struct prove *p, struct err *e)
 {
 	int ret = env_ringfence(p->ringfence, sizeof(p->ringfence), e);
@@ -141,11 +176,13 @@ static int prepare(struct prove *p, struct err *e)
 	if (!ret)
 		ret = out_open(&p->out, p->o.out, e);
 	if (!ret)
+		ret = open_gathered(p, e);
+	if (!ret)
 		ret = plan_make(p, e);
 	if (!ret && !p->rows && !p->o.enumerate)
 		ret = err_set(e, ERR_USAGE, 0, "prove", "--filter",
 			      "selects no row; `ringfence prove --list` names them");
-	return ret || p->o.enumerate ? ret : tell_open(p, e);
+	return ret || !reports(p) ? ret : tell_open(p, e);
 }
 
 static int exit_code(const struct prove *p)
@@ -181,12 +218,17 @@ static int prove(struct prove *p, int argc, char **argv, struct err *e)
 		ret = run_all(p, signal_fd, e);
 	if (!ret && p->o.enumerate)
 		ret = write_enumerated(p, e);
-	else if (!ret) {
+	else if (!ret && reports(p)) {
 		code = exit_code(p);
 		keep = code != 0 && !p->skip[0] && p->sum.stopped == STOPPED_NOT;
 		ret = tell_end(p, keep || p->o.out, code, argc, argv, e);
 	}
+	if (p->o.gathered && p->o.verbose)
+		fprintf(stderr, "%u of %u runs were done elsewhere\n", p->gathered.taken, p->tasks);
 	out_close(&p->out, keep);
+	gather_close(&p->gathered);
+	if (p->gather)
+		fclose(p->gather);
 	plan_free(p);
 	return ret ? err_exit_code(e->kind) : code;
 }

@@ -30,6 +30,8 @@ struct prove {
 	uint64_t from;
 	char skip[512]; /* nothing can run, and why */
 	struct ahead *ahead;
+	struct gather gathered;
+	FILE *gather; /* --gather's */
 };
 
 /** --list: the selected rows, their claims and controls, on stdout. The exit code. */

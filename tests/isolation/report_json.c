@@ -79,7 +79,7 @@ static json_t *evidence(const struct evidence *ev)
 	    end_name(ev->end), "detail", text(ev->detail), "steps", "before", steps(ev, 0), "after",
 	    steps(ev, 1), "attempts", (int)ev->attempts, "touched", touched, "leaks", "true",
 	    (int)ev->canary.secrets, "false", (int)ev->canary.lies, "arena", "files_good",
-	    ev->arena.seen && !ev->arena.files_bad, "canary_lines", (int)ev->arena.canary_lines,
+	    ev->arena.seen && !ev->arena.files_bad[0], "canary_lines", (int)ev->arena.canary_lines,
 	    "canary_words_changed", words, "trace", trace(&ev->trace));
 }
 

@@ -45,7 +45,7 @@ static void tap_next(FILE *f, const struct prove *p, const struct row_result *r)
 
 void tell_row(struct prove *p, const struct row_result *r)
 {
-	if (p->o.enumerate)
+	if (p->o.enumerate || p->o.gather)
 		return;
 	clear_progress(p);
 	if (p->o.format == FORMAT_HUMAN)

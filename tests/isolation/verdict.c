@@ -201,7 +201,7 @@ static bool breached(struct finding *f, const struct evidence *ev)
 		    "arena changed at offset 0x%" PRIx64 " (%u words) in attempt %u at 0x%" PRIx64,
 		    changed->diff.first, changed->diff.canary_words + changed->diff.other_words,
 		    changed->mark.attempt, changed->mark.address);
-	if (ev->arena.files_bad)
+	if (ev->arena.files_bad[0])
 		return answer(f, VERDICT_BREACHED, "%s", ev->arena.files_bad);
 	if (breach_in_trace(f, &ev->trace))
 		return true;

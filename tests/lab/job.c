@@ -160,15 +160,28 @@ static void reap(struct run *run)
 	}
 }
 
-/* The launcher's pulses, which have done their work by coming. False: there will be none any more.
- */
-static bool drop_pulses(struct wire_in *in, int port)
+/* What another lab has gathered, for the job to read: at the end of its file. */
+static void keep_gathered(const struct wire_frame *frame)
+{
+	int fd = open(WIRE_GATHERED_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, frame->payload, frame->len) != (ssize_t)frame->len)
+		fprintf(stderr, "ringfence-init: write(%s): %s\n", WIRE_GATHERED_FILE,
+			strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What the launcher says: a pulse has done its work by coming. False: there will be nothing any
+ * more. */
+static bool hear_launcher(struct wire_in *in, int port)
 {
 	struct wire_frame frame;
 	int ret = wire_read(in, port);
 
 	while (wire_next(in, &frame) > 0)
-		;
+		if (frame.type == WIRE_GATHERED)
+			keep_gathered(&frame);
 	return ret > 0 || ret == -EAGAIN;
 }
 
@@ -186,7 +199,7 @@ static bool attend(struct run *run, int port, struct wire_in *in, unsigned secon
 				forward(run->out[0], port, WIRE_STDOUT);
 			if (p[1].revents & POLLIN)
 				forward(run->err[0], port, WIRE_STDERR);
-			if (p[2].revents && !drop_pulses(in, port))
+			if (p[2].revents && !hear_launcher(in, port))
 				launcher = -1;
 		}
 		reap(run);

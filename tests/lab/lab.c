@@ -9,6 +9,7 @@
 #include "mutants.h"
 #include "plan.h"
 #include "qemu.h"
+#include "second.h"
 #include "session.h"
 
 #include <errno.h>
@@ -98,8 +99,11 @@ static uint32_t fatal_taint(const struct lab_result *r)
  */
 static int overrule(const struct lab_result *r, const struct lab_opts *o, char *why, size_t len)
 {
+	/* A second lab is ended so when it is needed no more: that is no failure. */
+	const bool over = r->finished || (o->gather && r->interrupted);
+
 	*why = '\0';
-	if (r->interrupted)
+	if (r->interrupted && !o->gather)
 		return snprintf(why, len, "interrupted"), 130;
 	if (r->panicked)
 		return snprintf(why, len, "the lab kernel panicked: %s", r->complaint), 255;
@@ -110,10 +114,10 @@ static int overrule(const struct lab_result *r, const struct lab_opts *o, char *
 	}
 	if (*r->failed)
 		return snprintf(why, len, "%s", r->failed), 70;
-	if (!r->finished && WIFEXITED(r->qemu_status) && WEXITSTATUS(r->qemu_status))
+	if (!over && WIFEXITED(r->qemu_status) && WEXITSTATUS(r->qemu_status))
 		return snprintf(why, len, "QEMU ended with code %d", WEXITSTATUS(r->qemu_status)),
 		       70;
-	if (!r->finished)
+	if (!over)
 		return snprintf(why, len, "the lab ended without a result"), 70;
 	if (r->signal)
 		return snprintf(why, len, "signal %d (%s) ended the job", r->signal,
@@ -168,9 +172,24 @@ static int verdict(const struct lab_result *r, const struct lab_opts *o, const s
 	return code;
 }
 
+/* What the second lab's kernel did counts as this one's does. */
+static int join(int code, struct second *second, const struct lab_opts *o, const struct out *out)
+{
+	char why[PATH_MAX + 80];
+	int other = second_stop(second, out);
+
+	if (!other)
+		return code;
+	snprintf(why, sizeof(why), "the second lab ended with %d — %s/console.log", other,
+		 second->dir);
+	fprintf(stderr, "ringfence lab: %s\n", why);
+	bail_out(o, out, why);
+	return code ? code : other;
+}
+
 /* Boot, run, judge: everything is set up by now but the machine. */
 static int boot(const struct lab_opts *o, const struct lab_kernel *k, const struct plan *p,
-		struct out *out, struct qemu *q, struct err *e)
+		struct second *second, struct out *out, struct qemu *q, struct err *e)
 {
 	static struct lab_result result;
 	char modules[PATH_MAX + 16] = "", text[256];
@@ -193,9 +212,9 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 	int ret = initrd < 0 ? initrd : env_write(out, o, k, accel, NULL, e);
 	if (ret == 0) {
 		kernel_describe(k, k->release, text, sizeof(text));
-		if (!o->quiet)
-			fprintf(stderr, "ringfence lab: booting %s under %s\n", text,
-				q->kvm ? "KVM" : "TCG");
+		if (!o->quiet && !o->gather)
+			fprintf(stderr, "ringfence lab: booting %s under %s%s\n", text,
+				q->kvm ? "KVM" : "TCG", second->pid ? ", twice" : "");
 		session_block_signals();
 		ret = qemu_start(q,
 				 &(struct qemu_setup){.kernel = k->image,
@@ -209,16 +228,18 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 	if (initrd >= 0)
 		close(initrd);
 	if (ret < 0) {
+		(void)second_stop(second, out);
 		out_close(out, false);
 		return tell(e);
 	}
-	session_run(
-	    q, &(struct session_config){o, k, out, p->job, p->companion, p->terminal, o->known},
-	    &result);
-	int code = verdict(&result, o, out);
+	session_run(q,
+		    &(struct session_config){o, k, out, p->job, p->companion, p->terminal, o->known,
+					     second->gathered},
+		    &result);
+	int code = join(verdict(&result, o, out), second, o, out);
 	if (env_write(out, o, k, accel, &result, e) < 0 && code == 0)
 		code = tell(e);
-	if (o->junit && out_export(out, "junit.xml", o->junit, e) < 0 && code == 0)
+	if (o->junit && !o->gather && out_export(out, "junit.xml", o->junit, e) < 0 && code == 0)
 		code = tell(e);
 	out_close(out, code == 124 || code == 255 || code == 70 || result.complaints ||
 			   fatal_taint(&result));
@@ -269,6 +290,7 @@ int main(int argc, char **argv)
 	static struct lab_opts o;
 	static struct lab_kernel k;
 	static struct out out;
+	static struct second second;
 	struct plan p;
 	struct qemu q = {.pid = 0};
 	const char *why_not;
@@ -295,5 +317,9 @@ int main(int argc, char **argv)
 	}
 	if (o.accel == ACCEL_AUTO && why_not)
 		fprintf(stderr, "ringfence lab: TCG, since %s\n", why_not);
-	return boot(&o, &k, &p, &out, &q, &e);
+	if (second_wanted(&o) && second_start(&second, argv, &out, &e) < 0) {
+		out_close(&out, false);
+		return tell(&e);
+	}
+	return boot(&o, &k, &p, &second, &out, &q, &e);
 }

@@ -43,10 +43,12 @@ struct lab_opts {
 	enum lab_accel accel;
 	const char *append; /* --append: more of the kernel's command line */
 	bool stock, kasan, verbose, quiet, help;
-	bool known;	  /* --known, of prove: ringfence-known is the job */
-	bool list;	  /* --list, of mutants */
-	unsigned seconds; /* how long the job may take */
-	char **inner;	  /* what is left for the job; the array is the caller's */
+	bool known;	    /* --known, of prove: ringfence-known is the job */
+	const char *gather; /* --gather, of prove: this is a second lab, whose results go there */
+	unsigned labs;	    /* --labs, of prove: how many; 0: not given */
+	bool list;	    /* --list, of mutants */
+	unsigned seconds;   /* how long the job may take */
+	char **inner;	    /* what is left for the job; the array is the caller's */
 	unsigned inners;
 };
 

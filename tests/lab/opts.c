@@ -73,6 +73,14 @@ static int parse_seconds(struct lab_opts *o, const char *value, struct err *e)
 	return 1;
 }
 
+static int parse_labs(struct lab_opts *o, const char *value, struct err *e)
+{
+	if (strcmp(value, "1") && strcmp(value, "2"))
+		return err_set(e, ERR_USAGE, 0, "--labs", value, "1 or 2");
+	o->labs = (unsigned)(*value - '0');
+	return 1;
+}
+
 static void keep_for_job(struct lab_opts *o, char *arg)
 {
 	o->inner[o->inners++] = arg;
@@ -134,6 +142,11 @@ static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struc
 		return ret;
 	if (o->command == LAB_PROVE && (ret = take_value("--junit", argc, argv, at, &o->junit, e)))
 		return ret;
+	if (o->command == LAB_PROVE &&
+	    (ret = take_value("--gather", argc, argv, at, &o->gather, e)))
+		return ret;
+	if (o->command == LAB_PROVE && (ret = take_value("--labs", argc, argv, at, &value, e)))
+		return ret < 0 ? ret : parse_labs(o, value, e);
 	if ((ret = take_value("--accel", argc, argv, at, &value, e)))
 		return ret < 0 ? ret : parse_accel(o, value, e);
 	if ((ret = take_value("--timeout", argc, argv, at, &value, e))) {
@@ -282,6 +295,10 @@ void opts_help(void)
 	     "  --accel tcg|kvm|auto tcg is the default; auto takes KVM where it works and can "
 	     "nest\n"
 	     "  --append STR         more of the kernel's command line\n"
+	     "  --labs 1|2           of prove: machines beside each other; two where the host has "
+	     "two "
+	     "CPUs and no\n"
+	     "                       --filter is given\n"
 	     "  --out DIR            where results, console and logs go\n"
 	     "  --timeout S          how long the command may take inside\n"
 	     "  -v, -q, -h           more words, fewer, these");

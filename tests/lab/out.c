@@ -96,8 +96,8 @@ int out_open(struct out *out, const struct lab_opts *o, struct err *e)
 	int ret;
 
 	*out = (struct out){.fd = -1};
-	if (o->out) {
-		snprintf(out->path, sizeof(out->path), "%s", o->out);
+	if (o->out || o->gather) {
+		snprintf(out->path, sizeof(out->path), "%s", o->gather ? o->gather : o->out);
 		ret = make_dirs(out->path);
 	} else {
 		ret = make_default(out, o->command);

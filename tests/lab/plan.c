@@ -3,6 +3,8 @@
  * user gave. */
 #include "plan.h"
 #include "initrd.h"
+#include "second.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -151,8 +153,12 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 	} else if (o->command == LAB_PROVE) {
 		add(p, "--out");
 		add(p, "/out");
-		add(p, "--junit");
-		add(p, "/out/junit.xml");
+		add(p, o->gather ? "--gather" : "--junit");
+		add(p, o->gather ? "/out/gathered" : "/out/junit.xml");
+	}
+	if (second_wanted(o)) {
+		add(p, "--gathered");
+		add(p, WIRE_GATHERED_FILE);
 	}
 	if (o->command == LAB_PROVE || o->command == LAB_DOCTOR)
 		add_face(p, o);
@@ -174,7 +180,7 @@ int plan_ahead(struct plan *p, const struct lab_opts *o, const struct out *out, 
 	char program[PATH_MAX + 16], nothing[64], *argv[JOB_MAX + 8] = {program};
 	unsigned n = 1;
 
-	if (o->command != LAB_PROVE || o->known)
+	if (o->command != LAB_PROVE || o->known || o->gather)
 		return 0;
 	snprintf(program, sizeof(program), "%s/ringfence-prove", lab_bin_dir());
 	snprintf(p->ahead, sizeof(p->ahead), "%s/enumerated", out->path);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +32,13 @@
 #define STALL_MS 30000	 /* after the kernel has said that a CPU does not get on */
 #define GOODBYE_MS 10000 /* to power off once the job is over */
 
+/* A frame of another lab's results on its way: sent bit by bit, as the port takes it. */
+struct parcel {
+	int from; /* the file, or -1 */
+	size_t len, at;
+	uint8_t frame[sizeof(struct wire_head) + WIRE_MAX];
+};
+
 struct session {
 	struct qemu *q;
 	const struct session_config *cfg;
@@ -40,8 +48,9 @@ struct session {
 	int signal_fd;
 	int64_t until; /* CLOCK_MONOTONIC, ms */
 	int64_t pulse; /* when the next is due; 0: none yet */
-	bool leaving;  /* the job is over, or there will be none */
-	bool gone;     /* QEMU is */
+	struct parcel parcel;
+	bool leaving; /* the job is over, or there will be none */
+	bool gone;    /* QEMU is */
 };
 
 static int64_t now_ms(void)
@@ -136,8 +145,43 @@ static void send_job(struct session *s)
 	s->until = now_ms() + seconds * 1000LL + (s->cfg->opts->kasan ? LEAKS_MS : 0) + GRACE_MS;
 }
 
+/* The port takes no more of a frame for now, and no other may come between. */
+static bool send_parcel(struct session *s)
+{
+	struct parcel *p = &s->parcel;
+
+	while (p->at < p->len) {
+		ssize_t n = send(s->q->wire_fd, p->frame + p->at, p->len - p->at,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n <= 0)
+			return false;
+		p->at += (size_t)n;
+	}
+	return true;
+}
+
+/* What has been added to the file of another lab's results. */
+static void send_gathered(struct session *s)
+{
+	struct parcel *p = &s->parcel;
+	const size_t head = sizeof(struct wire_head);
+
+	if (p->from < 0 && *s->cfg->gathered)
+		p->from = open(s->cfg->gathered, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	while (p->from >= 0 && send_parcel(s)) {
+		ssize_t n = read(p->from, p->frame + head, sizeof(p->frame) - head);
+		if (n <= 0)
+			break;
+		p->len = wire_frame(p->frame, WIRE_GATHERED, (size_t)n);
+		p->at = 0;
+	}
+}
+
 static void say_goodbye(struct session *s)
 {
+	/* Whoever has told the end reads on, until it reads this. */
+	for (int i = 0; i < GOODBYE_MS && !send_parcel(s); i++)
+		(void)poll(NULL, 0, 1);
 	if (wire_send(s->q->wire_fd, WIRE_BYE, NULL, 0) < 0)
 		s->gone = true;
 	s->leaving = true;
@@ -206,6 +250,7 @@ static void take_frame(struct session *s, const struct wire_frame *f)
 	case WIRE_JOB:
 	case WIRE_BYE:
 	case WIRE_PULSE:
+	case WIRE_GATHERED:
 		break; /* ours to send */
 	}
 }
@@ -273,7 +318,9 @@ static int time_left(struct session *s)
 
 	if (s->pulse && !s->leaving) {
 		if (now >= s->pulse) {
-			wire_pulse(s->q->wire_fd);
+			send_gathered(s);
+			if (s->parcel.at == s->parcel.len)
+				wire_pulse(s->q->wire_fd);
 			s->pulse = now + PULSE_MS;
 		}
 		left = left < PULSE_MS ? left : PULSE_MS;
@@ -319,6 +366,7 @@ void session_run(struct qemu *q, const struct session_config *cfg, struct lab_re
 	signal_set(&set);
 	s = (struct session){.q = q, .cfg = cfg, .result = result, .until = now_ms() + BOOT_MS};
 	s.console.known = cfg->known;
+	s.parcel.from = -1;
 	s.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	s.console.log_fd = openat(cfg->out->fd, "console.log",
 				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
@@ -339,4 +387,6 @@ void session_run(struct qemu *q, const struct session_config *cfg, struct lab_re
 	snprintf(result->complaint, sizeof(result->complaint), "%s", s.console.first);
 	close(s.console.log_fd);
 	close(s.signal_fd);
+	if (s.parcel.from >= 0)
+		close(s.parcel.from);
 }

@@ -16,6 +16,8 @@ struct session_config {
 	char *const *job;	/* NULL-terminated */
 	char *const *companion; /* NULL-terminated, or NULL */
 	bool terminal, known;	/* known: ringfence-known is the job */
+	/* A file that may come, and grow while the session runs: it is sent on. Or "". */
+	const char *gathered;
 };
 
 /** Block the signals that a session takes by file descriptor; call before any child or thread. */

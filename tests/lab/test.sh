@@ -321,6 +321,37 @@ kasan)
 	lab 70 exec --kasan --kernel "$("$here/kernel.sh")/bzImage" "$job" hello
 	has stderr 'did not look for leaks'
 	;;
+second)
+	# Two labs: what one has done the other need not, and nothing hangs on the second but its kernel's word.
+	need_kernel
+	lab 0 prove --labs 2 -v --out out --filter 'vduse/hole/*-at-cvq'
+	has stderr ', twice$'
+	has stderr '^[1-9][0-9]* of 20 runs were done elsewhere$'
+	[ "$(grep -c '^ok ' stdout)" = 5 ] || fail "not 5 rows"
+	for row in desc avail used readable writable; do
+		[ -s "out/vduse.hole.$row-at-cvq/isolated/vmm.log" ] || fail "no log of $row-at-cvq"
+	done
+	cat >qemu <<-'END'
+		#!/bin/sh
+		tr '\0' ' ' <"/proc/$PPID/cmdline" | grep -q -e --gather || exec qemu-system-x86_64 "$@"
+		[ -z "$SECOND_ENDS" ] || exit 3
+		for argument in "$@"; do
+		        shift
+		        case $argument in console=*) argument="$argument rdinit=/nowhere" ;; esac
+		        set -- "$@" "$argument"
+		done
+		exec qemu-system-x86_64 "$@"
+	END
+	chmod +x qemu
+	export RINGFENCE_QEMU="$work/qemu"
+	SECOND_ENDS=1 lab 0 prove --labs 2 -v --filter 'vduse/hole/used-at-cvq'
+	has stderr '^0 of 4 runs were done elsewhere$'
+	has stderr 'the second lab ended with 70, and this one did it all'
+	lab 255 prove --labs 2 --filter 'vduse/hole/*-at-cvq'
+	has stderr 'the second lab ended with 255'
+	has stdout '^Bail out! the second lab ended with 255'
+	lab 64 prove --labs 3
+	;;
 known)
 	need_kernel
 	lab 0 prove --known --out out

@@ -45,6 +45,14 @@ int wire_send2(int fd, enum wire_type type, const void *a, size_t a_len, const v
 	return send_all(fd, frame, sizeof(head) + a_len + b_len);
 }
 
+size_t wire_frame(uint8_t *frame, enum wire_type type, size_t len)
+{
+	const struct wire_head head = {WIRE_MAGIC, type, (uint32_t)len};
+
+	memcpy(frame, &head, sizeof(head));
+	return sizeof(head) + len;
+}
+
 int wire_send(int fd, enum wire_type type, const void *payload, size_t len)
 {
 	return wire_send2(fd, type, payload, len, NULL, 0);
@@ -81,7 +89,7 @@ int wire_next(struct wire_in *in, struct wire_frame *out)
 		return 0;
 	memcpy(&head, in->buf + in->used, sizeof(head));
 	if (head.magic != WIRE_MAGIC || head.len > WIRE_MAX || head.type < WIRE_HELLO ||
-	    head.type > WIRE_PULSE)
+	    head.type > WIRE_GATHERED)
 		return -EPROTO;
 	if (left < sizeof(head) + head.len)
 		return 0;

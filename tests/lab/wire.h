@@ -27,6 +27,8 @@ enum wire_type {
 			wire_exit */
 	WIRE_BYE,    /* launcher: all received; power off */
 	WIRE_PULSE,  /* launcher: nothing; that it comes is an interrupt, see pulse.c */
+	WIRE_GATHERED, /* launcher: more bytes of what another lab has gathered, for the end of
+			  WIRE_GATHERED_FILE */
 };
 
 /*
@@ -41,6 +43,8 @@ enum wire_type {
 	'd' /* the next argument of the companion, which prints "ready PATH" when it serves */
 #define WIRE_JOB_TERMINAL 'c' /* it is interactive: on /dev/hvc0 instead of two pipes */
 #define WIRE_VDPA "@vdpa"
+
+#define WIRE_GATHERED_FILE "/tmp/gathered"
 
 struct wire_file {
 	uint32_t anew;	   /* 1: the file starts afresh with these bytes; 0: they go to its end */
@@ -80,6 +84,9 @@ int wire_send2(int fd, enum wire_type type, const void *a, size_t a_len, const v
 	       size_t b_len) __attribute__((warn_unused_result));
 int wire_send(int fd, enum wire_type type, const void *payload, size_t len)
     __attribute__((warn_unused_result));
+/** Make a frame of its own in @frame, whose payload is in place behind the head already, to be sent
+ * by and by. Its length. */
+size_t wire_frame(uint8_t *frame, enum wire_type type, size_t len);
 /** Send a WIRE_PULSE if there is room for it, without waiting. @fd is a socket. */
 void wire_pulse(int fd);
 

@@ -229,7 +229,7 @@ static void ring_changed_at_rest(struct evidence *ev)
 
 static void files_bad(struct evidence *ev)
 {
-	ev->arena.files_bad = "the readable arena is not sealed";
+	strcpy(ev->arena.files_bad, "the readable arena is not sealed");
 }
 
 static void data_in_arena(struct evidence *ev)

@@ -138,7 +138,7 @@ static void test_good_run(void **state)
 	(void)state;
 	assert_int_equal(watch_take(&w), WATCH_NOTHING);
 	greet();
-	assert_true(ev.hello_seen && ev.arena.seen && !ev.arena.files_bad);
+	assert_true(ev.hello_seen && ev.arena.seen && !ev.arena.files_bad[0]);
 	watch_go(&w);
 	assert_false(went());
 	assert_int_equal(record(REPORT_TEXT, "hi", 2), WATCH_RECORD);

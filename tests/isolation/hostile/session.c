@@ -204,7 +204,7 @@ static void judge_vmm(struct session *s)
 		child_how(&s->vmm, how, sizeof(how));
 		session_violated(s, code < 0, "the VMM %s", how);
 	}
-	if (!s->c->brk && s->ev.arena.files_bad)
+	if (!s->c->brk && s->ev.arena.files_bad[0])
 		session_violated(s, true, "%s", s->ev.arena.files_bad);
 	if (!s->alone && s->ev.attempts > 2 && judge_leak(&s->base, &s->last, leak, sizeof(leak)))
 		session_violated(s, true, "%s after %u faults", leak, s->ev.attempts);
