@@ -3,8 +3,11 @@
 # The configuration that a kernel image was built with: config.sh BZIMAGE [RELEASE] prints its lines that switch
 # something on. It is the image's own where that holds one (CONFIG_IKCONFIG), else the one that lies beside it under
 # a usual name. Ends 1 if there is neither. It must never take another kernel's for it without a reason in the name.
+# config.sh --vmlinux BZIMAGE prints the kernel proper, an ELF, as the image holds it packed.
 set -eu
 export LC_ALL=C
+vmlinux=''
+[ "$1" != --vmlinux ] || { vmlinux=1 && shift; }
 image=$1 release=${2:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -56,5 +59,10 @@ beside() {
 	return 1
 }
 
+if [ -n "$vmlinux" ]; then
+	payload >"$work/payload"
+	unpack "$work/payload"
+	exit 0
+fi
 own || beside || exit 1
 grep -E '^CONFIG_[A-Z0-9_]+=[ym]' "$work/config"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# test.sh BIN_DIR TREE [SCENARIO...]: the Linux test in the lab, with the lab's own kernel as the guest's. Ends 0 if
+# test.sh BIN_DIR TREE [SCENARIO...]: the Linux test in the lab, with the lab's own kernel as the guest's; with --stock
+# or --pvh before the scenarios Debian's packaged one, as it comes or as the ELF that is packed in it. Ends 0 if
 # all held, 77 with the reason if this machine cannot run it. It must never fetch or build a kernel.
 set -eu
 bin=$1 tree=$2
@@ -17,7 +18,21 @@ kernel=$("$tree/tests/lab/kernel.sh" 2>"$work/why") || {
 	echo "SKIP: no lab kernel in the cache: ./prove makes it ($(tail -n 1 "$work/why"))"
 	exit 77
 }
-[ -n "${RINGFENCE_GUEST_KERNEL:-}" ] || RINGFENCE_GUEST_KERNEL=$kernel/bzImage
+case ${1:-} in
+--stock | --pvh)
+	stock=$("$tree/tests/lab/stock.sh" 2>"$work/why") || {
+		echo "SKIP: no packaged kernel in the cache: ./check fetches it ($(tail -n 1 "$work/why"))"
+		exit 77
+	}
+	RINGFENCE_GUEST_KERNEL=$stock/bzImage
+	if [ "$1" = --pvh ]; then
+		"$tree/tests/lab/config.sh" --vmlinux "$stock/bzImage" >"$work/vmlinux"
+		RINGFENCE_GUEST_KERNEL=$work/vmlinux
+	fi
+	shift
+	;;
+*) [ -n "${RINGFENCE_GUEST_KERNEL:-}" ] || RINGFENCE_GUEST_KERNEL=$kernel/bzImage ;;
+esac
 
 # One CPU for the lab: QEMU's TCG leaves the vector of an interrupt that KVM has injected in exception_index
 # (helper_vmrun()), and delivers it once more, masked or not, when anything makes it leave its loop before the next
