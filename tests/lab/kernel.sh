@@ -152,9 +152,17 @@ from_debian() {
 	unpack "$scratch"
 	build "$scratch/$package" "$scratch/objects"
 	write_facts "$scratch/objects" "$temp" "$package $version" "$(patch_names)"
-	rm -rf "$scratch"
+	# 80,000 files, which can take minutes: nobody has to wait for that. What is left of them the next one clears.
+	case $scratch in
+	"$temp"/*)
+		junk=$(mktemp -d "$cache/kernel/tmp.XXXXXX")
+		mv "$scratch" "$junk"
+		;;
+	*) junk=$scratch ;;
+	esac
 	answer=$cache/kernel/$version-$key
 	publish "$answer"
+	rm -rf "$junk" >/dev/null 2>&1 9>&- &
 }
 
 # The user's tree seen through a tree of symbolic links, in which patched files are files of their own. The
