@@ -142,6 +142,7 @@ static void row_filter(unsigned i, char *glob, size_t len)
 }
 
 static char filter[] = "--filter";
+#define OPTIONS 16 /* before the filters */
 static const char *const results_of[] = {"results.json", "env.json"};
 
 /* Run the proof on @image; what it found is in @dir. */
@@ -151,20 +152,23 @@ static int prove(const struct campaign *c, const char *dir, char *image, const c
 	    [ACCEL_TCG] = "tcg", [ACCEL_KVM] = "kvm", [ACCEL_AUTO] = "auto"};
 	static char glob[FILTERS][64];
 	char program[PATH_MAX + 16], out[PATH_MAX], seconds[16], with[8], on[16];
-	char *argv[18 + 2 * FILTERS] = {program,
-					(char[]){"prove"},
-					(char[]){"--kernel"},
-					image,
-					(char[]){"--out"},
-					out,
-					(char[]){"--timeout"},
-					seconds,
-					(char[]){"--accel"},
-					with,
-					(char[]){"--no-controls"},
-					(char[]){"--format=tap"},
-					(char[]){"--parent"},
-					on};
+	char labs[] = "2";
+	char *argv[OPTIONS + 2 * FILTERS + 1] = {program,
+						 (char[]){"prove"},
+						 (char[]){"--kernel"},
+						 image,
+						 (char[]){"--out"},
+						 out,
+						 (char[]){"--timeout"},
+						 seconds,
+						 (char[]){"--accel"},
+						 with,
+						 (char[]){"--no-controls"},
+						 (char[]){"--format=tap"},
+						 (char[]){"--parent"},
+						 on,
+						 (char[]){"--labs"},
+						 labs};
 
 	/* Nothing of an earlier run may be taken for this one's. */
 	for (size_t i = 0; i < sizeof(results_of) / sizeof(*results_of); i++) {
@@ -173,9 +177,11 @@ static int prove(const struct campaign *c, const char *dir, char *image, const c
 	}
 	for (unsigned i = 0; i < FILTERS; i++) {
 		row_filter(i, glob[i], sizeof(glob[i]));
-		argv[14 + 2 * i] = filter;
-		argv[15 + 2 * i] = glob[i];
+		argv[OPTIONS + 2 * i] = filter;
+		argv[OPTIONS + 2 * i + 1] = glob[i];
 	}
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		labs[0] = '1';
 	snprintf(program, sizeof(program), "%s/ringfence-lab", lab_bin_dir());
 	snprintf(out, sizeof(out), "%s", dir);
 	snprintf(seconds, sizeof(seconds), "%u", c->o->seconds);
