@@ -56,8 +56,9 @@
 	 BIT(VIRTIO_NET_F_HASH_REPORT) | BIT(VIRTIO_NET_F_DEVICE_STATS))
 
 /* What a parent that keeps quiet about its CVQ is known to have behind it: our own device's control
- * features. */
+ * features, and those that it has with more than one pair. */
 #define PRIVATE CONTROL
+#define PRIVATE_PAIRS (PAIRS | BIT(VIRTIO_NET_F_HASH_REPORT))
 
 /* A missing fact, as an error: the check, the device, and what was found. */
 #define MISSING(e, a, check, ...) err_set(e, ERR_HOST, ENOTSUP, check, (a)->vhost.path, __VA_ARGS__)
@@ -174,7 +175,7 @@ static void count_pairs(struct attach *a, uint32_t queues)
 	memcpy(&c, a->config, a->config_len < sizeof(c) ? a->config_len : sizeof(c));
 	unsigned pairs = le16toh(c.max_virtqueue_pairs);
 	if (a->private_cvq && pairs > 1)
-		a->features |= BIT(VIRTIO_NET_F_MQ);
+		a->features |= PRIVATE_PAIRS;
 	if (pairs == 0 || pairs > CTRL_PAIRS_MAX || queues < 2 * pairs + a->has_cvq)
 		a->features &= ~PAIRS;
 	a->pairs = ctrl_pairs(a->features, pairs);

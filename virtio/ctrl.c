@@ -26,6 +26,9 @@
 /* Offsets in the data of RSS_CONFIG and HASH_CONFIG. */
 #define RSS_TABLE 8 /* after hash_types, the table's mask and the queue for the rest */
 #define RSS_TAIL 3  /* max_tx_vq, hash_key_length */
+/* Behind the key: Linux's driver (7.3: virtnet_rss_trailer_size()) has its structure's padding
+ * there, which says nothing. */
+#define RSS_PADDING 1
 #define HASH_RESERVED 4
 #define HASH_KEY 13
 
@@ -109,6 +112,14 @@ static bool rss_queues_good(const struct ctrl_rules *r, const uint8_t *data, siz
 	return !CHECK(CTRL_RSS_DEFAULT, le16(data + RSS_TABLE - 2) >= r->max_pairs);
 }
 
+/* How long RSS_CONFIG is from its key's length on. */
+static bool key_ends(const uint8_t *data, size_t tail, size_t len)
+{
+	size_t end = tail + RSS_TAIL + data[tail + 2];
+
+	return !CHECK(CTRL_RSS_END, len != end && len != end + RSS_PADDING);
+}
+
 /* Section 5.1.6.5.7.1. The bit that is reserved in a queue's id makes it too large. */
 static bool rss_good(const struct ctrl_rules *r, const uint8_t *data, size_t len)
 {
@@ -122,7 +133,7 @@ static bool rss_good(const struct ctrl_rules *r, const uint8_t *data, size_t len
 	    CHECK(CTRL_RSS_TX_MAX, le16(data + tail) > r->max_pairs) ||
 	    CHECK(CTRL_RSS_KEY, data[tail + 2] > r->max_key))
 		return false;
-	return !CHECK(CTRL_RSS_END, len != tail + RSS_TAIL + data[tail + 2]);
+	return key_ends(data, tail, len);
 }
 
 static bool offloads_good(const struct ctrl_rules *r, const uint8_t *data, size_t len)

@@ -2,7 +2,8 @@
 /*
  * Every control command, through the shadow CVQ and a real kernel to the VDUSE device and back: the
  * answers, and after each of them the state that both ends have written down, byte for byte. Then
- * the state is replayed on the device after a reset. It must never take a time-out for an answer.
+ * the state is replayed on the device after a reset. On a device with one pair of queues, and on
+ * one with four. It must never take a time-out for an answer.
  */
 #include "../../vdpa/device.h"
 #include "../../virtio/ctrl.h"
@@ -27,12 +28,14 @@
 #define RINGS 0x10000u /* each queue's: table, available and used ring, a page each */
 #define COMMAND 0x40000u
 #define ANSWER 0x50000u
-#define CVQ 2u
+#define CVQ (2 * t.pairs)
+#define PAIRS 4u
 #define WAIT_MS 3000
 #define DEVICE_STATE "/tmp/device.json"
 #define F(name) (1ull << VIRTIO_NET_F_##name)
 
 static struct {
+	unsigned pairs;
 	uint8_t *ram;
 	struct gmem mem;
 	struct device *dev;
@@ -87,6 +90,7 @@ static void on_config(void *ctx, const void *config, size_t len, bool interrupt)
 
 static bool start_device(char node[64])
 {
+	const char pairs[2] = {(char)('0' + t.pairs)};
 	int out[2];
 
 	if (pipe(out))
@@ -97,7 +101,7 @@ static bool start_device(char node[64])
 		close(out[0]);
 		close(out[1]);
 		execl("/bin/ringfence", "ringfence", "device", "--name", "trip", "--state",
-		      DEVICE_STATE, "--timeout", "120", (char *)NULL);
+		      DEVICE_STATE, "--timeout", "120", "--queue-pairs", pairs, (char *)NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -124,15 +128,15 @@ static bool device_agrees(void)
 
 static void start(uint64_t features)
 {
-	struct device_queue q[3];
+	struct device_queue q[2 * PAIRS + 1];
 
 	memset(t.ram + RINGS, 0, COMMAND - RINGS);
 	t.offered = 0;
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i <= CVQ; i++) {
 		uint64_t at = RINGS + i * 0x3000;
 		q[i] = (struct device_queue){true, RING_NUM, at, at + 0x1000, at + 0x2000};
 	}
-	device_start(t.dev, features, q, 3);
+	device_start(t.dev, features, q, CVQ + 1);
 	for (unsigned i = 0; i < WAIT_MS && !device_idle(t.dev); i++)
 		poll(NULL, 0, 1);
 	check(device_idle(t.dev), "the device starts");
@@ -189,26 +193,52 @@ static const struct command commands[] = {
     {"VLAN 4096", 4, {2, 0, 0, 0x10}, 1},
     {"no VLAN 5", 4, {2, 1, 5, 0}, 0},
     {"an announcement heard", 2, {3, 0}, 0},
-    {"queue pairs, which were not negotiated", 4, {4, 0, 1, 0}, 1},
-    {"RSS, which was not negotiated", 15, {4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}, 1},
-    {"a hash, which was not negotiated", 15, {4, 2}, 1},
     {"no offloads", 10, {5, 0}, 0},
     {"an offload that was not negotiated", 10, {5, 0, 0x80}, 1},
     {"receive coalescing", 10, {6, 1, 8, 0, 0, 0, 50, 0, 0, 0}, 0},
     {"transmit coalescing", 10, {6, 0, 4, 0, 0, 0, 20, 0, 0, 0}, 0},
     {"coalescing of queue 1", 14, {6, 2, 1, 0, 0, 0, 2, 0, 0, 0, 7, 1, 0, 0}, 0},
-    {"coalescing of queue 2", 14, {6, 2, 2, 0, 0, 0, 2, 0, 0, 0, 7, 1, 0, 0}, 1},
     {"a class that is none", 3, {7, 0, 1}, 1},
     {"statistics, which were not negotiated", 2, {8, 0}, 1},
     {"a class that is none", 3, {0xff, 0xff, 1}, 1},
+    {"", 0, {0}, 0},
 };
 
-static void every_command(void)
+static const struct command of_one_pair[] = {
+    {"queue pairs, which were not negotiated", 4, {4, 0, 1, 0}, 1},
+    {"RSS, which was not negotiated", 15, {4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}, 1},
+    {"a hash, which was not negotiated", 15, {4, 2}, 1},
+    {"coalescing of queue 2", 14, {6, 2, 2, 0, 0, 0, 2, 0, 0, 0, 7, 1, 0, 0}, 1},
+    {"", 0, {0}, 0},
+};
+
+static const struct command of_pairs[] = {
+    {"three pairs", 4, {4, 0, 3, 0}, 0},
+    {"five pairs", 4, {4, 0, 5, 0}, 1},
+    {"coalescing of queue 7", 14, {6, 2, 7, 0, 0, 0, 2, 0, 0, 0, 7, 1, 0, 0}, 0},
+    {"coalescing of queue 8", 14, {6, 2, 8, 0, 0, 0, 2, 0, 0, 0, 7, 1, 0, 0}, 1},
+    {"a hash", 17, {4, 2, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 8, 9}, 0},
+    {"a hash of IPv6 options, which is none", 15, {4, 2, 0x40}, 1},
+    {"a hash with something reserved", 15, {4, 2, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 1},
+    {"RSS", 19, {4, 1, 0x3f, 0, 0, 0, 1, 0, 2, 0, 3, 0, 1, 0, 4, 0, 2, 8, 9}, 0},
+    {"RSS with a byte behind it, as Linux has it",
+     18,
+     {4, 1, 1, 0, 0, 0, 1, 0, 2, 0, 3, 0, 1, 0, 4, 0, 0, 9},
+     0},
+    {"RSS with two", 19, {4, 1, 1, 0, 0, 0, 1, 0, 2, 0, 3, 0, 1, 0, 4, 0, 0, 9, 9}, 1},
+    {"RSS with a queue that is none", 17, {4, 1, 1, 0, 0, 0, 1, 0, 2, 0, 4, 0, 1, 0, 4}, 1},
+    {"RSS with another for the rest", 17, {4, 1, 1, 0, 0, 0, 1, 0, 4, 0, 3, 0, 1, 0, 4}, 1},
+    {"RSS of IPv6 options", 17, {4, 1, 0x80, 0, 0, 0, 1, 0, 2, 0, 3, 0, 1, 0, 4}, 1},
+    {"pairs in the place of RSS", 4, {4, 0, 2, 0}, 0},
+    {"RSS once more", 17, {4, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 2, 0, 4}, 0},
+    {"", 0, {0}, 0},
+};
+
+static void every_command(const struct command *c)
 {
 	char what[120];
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		const struct command *c = &commands[i];
+	for (; c->len; c++) {
 		uint32_t wrote = send_command(c->bytes, c->len, 0);
 		snprintf(what, sizeof(what), "%s is %s", c->name, c->ack ? "refused" : "done");
 		check(wrote == 1 && t.ram[ANSWER] == c->ack, what);
@@ -298,11 +328,13 @@ static int trip(void)
 	/* This driver's ring is split, and it wants to hear of everything. */
 	uint64_t features = device_features(t.dev) &
 			    ~(1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_RING_F_EVENT_IDX);
-	check(!(~features & (F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(GUEST_ANNOUNCE) |
+	check(!(~features & ((t.pairs > 1 ? F(MQ) | F(RSS) | F(HASH_REPORT) : 0) |
+			     F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(GUEST_ANNOUNCE) |
 			     F(CTRL_GUEST_OFFLOADS) | F(NOTF_COAL) | F(VQ_NOTF_COAL))),
 	      "the kernel lets every feature through");
 	start(features);
-	every_command();
+	every_command(commands);
+	every_command(t.pairs > 1 ? of_pairs : of_one_pair);
 	results();
 	announce();
 	replay(features);
@@ -312,13 +344,21 @@ static int trip(void)
 
 int main(void)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	int ret = trip();
+	unsigned done = 0, bad = 0;
+	int ret = 0;
 
-	if (t.child > 0) {
-		kill(t.child, SIGTERM);
-		waitpid(t.child, NULL, 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (unsigned pairs = 1; !ret && pairs <= PAIRS; pairs += PAIRS - 1) {
+		memset(&t, 0, sizeof(t));
+		t.pairs = pairs;
+		ret = trip();
+		if (t.child > 0) {
+			kill(t.child, SIGTERM);
+			waitpid(t.child, NULL, 0);
+		}
+		done += t.done;
+		bad += t.bad;
 	}
-	printf("%u checks, %u failed\n", t.done, t.bad);
-	return ret ? ret : t.bad > 0;
+	printf("%u checks, %u failed\n", done, bad);
+	return ret ? ret : bad > 0;
 }

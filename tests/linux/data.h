@@ -39,6 +39,13 @@ int data_check(int fd, size_t len, uint64_t seed);
 /** Give @name an address and set it up. 0 or an errno value. */
 int data_interface(const char *name, const char *address);
 
+/** The guest's side: ping the host, so many times; 0 or an errno value. */
+#define DATA_PINGS 20
+int data_ping(void);
+
+/** Have RSS send what comes in on @name to one queue after another, and look where it comes. */
+void data_steer(const char *name);
+
 /** The guest's side: what the mode says ("tap", "sink", "disk"...). False: it is none of ours. */
 bool data_guest(const char *mode);
 bool data_disk(const char *mode);

@@ -22,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PINGS 20
 #define TRIES 60 /* of 50 ms: the driver sends receive modes from a thread of its own */
 #define SINK_FRAMES 100
 
@@ -90,14 +89,14 @@ static int ping_once(int s, uint16_t n)
 	return ETIMEDOUT;
 }
 
-static int ping(void)
+int data_ping(void)
 {
 	int s = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
 	int ret = s < 0 ? errno : 0;
 
 	if (!ret)
 		limit(s);
-	for (uint16_t n = 0; !ret && n < PINGS; n++)
+	for (uint16_t n = 0; !ret && n < DATA_PINGS; n++)
 		ret = ping_once(s, n);
 	if (s >= 0)
 		close(s);
@@ -331,7 +330,7 @@ static void sink(void)
 
 bool data_guest(const char *mode)
 {
-	bool tap = !strcmp(mode, "tap");
+	bool steered = !strcmp(mode, "steer"), tap = steered || !strcmp(mode, "tap");
 
 	if (!tap && strcmp(mode, "sink"))
 		return data_disk(mode);
@@ -342,10 +341,14 @@ bool data_guest(const char *mode)
 		return true;
 	}
 	say("address", data_interface(name, DATA_GUEST));
-	say("ping", ping());
+	say("ping", data_ping());
+	if (steered) {
+		data_steer(name);
+		return true;
+	}
 	say("stream to the host", stream('u'));
 	say("stream from the host", stream('d'));
 	filters();
-	say("ping again", ping());
+	say("ping again", data_ping());
 	return true;
 }

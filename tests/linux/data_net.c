@@ -214,6 +214,21 @@ static const char *test_tap(void)
 	return why ? why : judge_tap(&c);
 }
 
+static const char *test_steer(void)
+{
+	static const char *const options[] = {"--backend", "tap,rf0", "--queue-pairs", "4", NULL};
+	static const char *const says[] = {TEST_SAYS "steered to 3 ok", TEST_SAYS "steered to 0 ok",
+					   TEST_SAYS "steered to 2 ok", TEST_SAYS "steered to 1 ok",
+					   NULL};
+	char node[64];
+	pid_t device = start_device("steer", options, node), host = start_host();
+	const char *why = data_run_guest("steer", node, "", says);
+
+	kill(host, SIGKILL);
+	waitpid(host, NULL, 0);
+	return !stop_device(device) && !why ? "the device did not end well" : why;
+}
+
 static const char *test_sink(void)
 {
 	static const char *const options[] = {"--backend", "sink", "--pcap", "/out/sink.pcap",
@@ -238,6 +253,7 @@ unsigned data_judge(const char *name, unsigned *number)
 		const char *name;
 		const char *(*run)(void);
 	} tests[] = {{"tap", test_tap},
+		     {"steer", test_steer},
 		     {"sink", test_sink},
 		     {"disk", data_test_disk},
 		     {"disk-death", data_test_death}};

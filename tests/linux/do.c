@@ -161,6 +161,89 @@ static int do_coalesce_pair(const struct task *t)
 	return ethtool(t, op);
 }
 
+/* ethtool -X: what RSS steers by. Where it is too long for the device, the kernel says so. */
+union rxfh {
+	struct ethtool_rxfh head;
+	uint8_t room[sizeof(struct ethtool_rxfh) + 1024];
+};
+
+/* How long the table and the key are, for a change of neither. */
+static int ask_rxfh(const struct task *t, union rxfh *u)
+{
+	memset(u, 0, sizeof(*u));
+	u->head.cmd = ETHTOOL_GRSSH;
+	int ret = ethtool(t, &u->head); /* of sizes 0: it tells the sizes alone */
+	if (!ret && (u->head.indir_size > 128 || u->head.key_size > 128))
+		ret = E2BIG;
+	u->head.cmd = ETHTOOL_SRSSH;
+	u->head.hfunc = 0; /* as it is */
+	return ret;
+}
+
+/* Four queues, over and over. */
+static int do_table(const struct task *t)
+{
+	union rxfh u;
+	int ret = ask_rxfh(t, &u);
+
+	if (ret)
+		return ret;
+	for (uint32_t i = 0; i < u.head.indir_size; i++)
+		u.head.rss_config[i] = (uint32_t)atoi(t->word[i % 4]);
+	u.head.key_size = 0;
+	return ethtool(t, &u.head);
+}
+
+/* The kernel's own choice again. */
+static int do_table_default(const struct task *t)
+{
+	union rxfh u;
+	int ret = ask_rxfh(t, &u);
+
+	if (ret)
+		return ret;
+	u.head.indir_size = u.head.key_size = 0;
+	return ethtool(t, &u.head);
+}
+
+static int do_key(const struct task *t)
+{
+	union rxfh u;
+	int ret = ask_rxfh(t, &u);
+
+	if (ret)
+		return ret;
+	if (strlen(t->word[0]) != 2 * u.head.key_size)
+		return EINVAL;
+	u.head.indir_size = ETH_RXFH_INDIR_NO_CHANGE;
+	for (uint32_t i = 0; i < u.head.key_size; i++)
+		if (sscanf(t->word[0] + 2 * (size_t)i, "%2hhx", (uint8_t *)u.head.rss_config + i) !=
+		    1)
+			return EINVAL;
+	return ethtool(t, &u.head);
+}
+
+/* ethtool -N rx-flow-hash: a kind of flow, hashed by addresses (sd), and by ports as well (sdfn).
+ */
+static int do_flow_hash(const struct task *t)
+{
+	static const struct {
+		const char *name;
+		uint32_t type;
+	} flows[] = {{"tcp4", TCP_V4_FLOW},
+		     {"udp4", UDP_V4_FLOW},
+		     {"tcp6", TCP_V6_FLOW},
+		     {"udp6", UDP_V6_FLOW}};
+	struct ethtool_rxnfc c = {.cmd = ETHTOOL_SRXFH, .data = RXH_IP_SRC | RXH_IP_DST};
+
+	for (unsigned i = 0; i < sizeof(flows) / sizeof(flows[0]); i++)
+		if (!strcmp(t->word[0], flows[i].name))
+			c.flow_type = flows[i].type;
+	if (!strcmp(t->word[1], "sdfn"))
+		c.data |= RXH_L4_B_0_1 | RXH_L4_B_2_3;
+	return ethtool(t, &c);
+}
+
 /* ethtool -L: pairs of queues. */
 static int do_channels(const struct task *t)
 {
@@ -271,6 +354,10 @@ int guest_do(const char *name, char *const word[STEP_WORDS], unsigned n)
 	    {"coalesce", 4, do_coalesce},
 	    {"coalesce-pair", 5, do_coalesce_pair},
 	    {"channels", 1, do_channels},
+	    {"table", 4, do_table},
+	    {"table-default", 0, do_table_default},
+	    {"key", 1, do_key},
+	    {"flow-hash", 2, do_flow_hash},
 	    {"feature", 2, do_feature},
 	    {"unbind", 0, do_unbind},
 	    {"bind", 0, do_bind},

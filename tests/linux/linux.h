@@ -16,6 +16,11 @@
 	}
 #define TEST_SAYS "guest: "
 
+/* A key for RSS that the guest sets: 40 bytes. */
+#define TEST_KEY                                                                                   \
+	"6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b4"                                         \
+	"77cb2da38030f20c6a42b73bbeac01fa"
+
 /*
  * In the mode "steps" the guest does what it is told at its console, a line each: a number, a verb
  * (do.c) and its words. It answers TEST_SAYS "step NUMBER ok" or "step NUMBER FAILED: why".

@@ -6,6 +6,8 @@
  */
 #include "steps.h"
 
+#include "linux.h"
+
 #include <linux/virtio_net.h>
 #include <stddef.h>
 
@@ -13,17 +15,42 @@
 const char *const steps_device[] = {
     "--mac", "02:52:46:00:00:01", "--queue-pairs", "4", "--backend", "tap", NULL};
 
+#define X4(text) text text text text
+#define X16(text) X4(X4(text))
+#define X32(text) X16(text) X16(text)
+
+/* Tables of 128 queues: over and over one, or those of so many pairs
+ * (ethtool_rxfh_indir_default()).
+ */
+#define ALL_0 X32(" 0 0 0 0")
+#define ALL_3 X32(" 3 3 3 3")
+#define OF_2 X32(" 0 1 0 1")
+#define OF_3 X32(" 0 1 2") X4(" 0 1 2") X4(" 0 1 2") " 0 1 2 0 1 2 0 1"
+#define OF_4 X32(" 0 1 2 3")
+#define MIXED X32(" 2 0 2 1")
+
+/* Section 5.1.6.5.7.1. What has no hash goes to the first pair: the driver never says otherwise. */
+#define RSS(types, table) "rss types " types " unclassified 0 table" table "\n"
+/* All that there are but those of IPv6 options: of IPv4 and IPv6, TCP and UDP on both. */
+#define TYPES "0x3f"
+#define NO_UDP4 "0x3b"
+
+/* 40 bytes. The driver's own are random (netdev_rss_key_fill()): of those each digit is any. */
+#define KEY(digits) "rss key " digits "\n"
+#define RANDOM X16("?????")
+
 /*
  * Section 5.1.6.5.1: promiscuous until told otherwise. The driver asks for a pair of queues for
- * each CPU, of which the guest has two, as soon as it has started the device (virtnet_probe()).
- * Offloads that were negotiated are on (section 5.1.6.5.6): GUEST_CSUM, GUEST_TSO4, GUEST_TSO6.
+ * each CPU, of which the guest has two, as soon as it has started the device (virtnet_probe()), by
+ * RSS_CONFIG as it has negotiated RSS: that says how many pairs are in use as well (section
+ * 5.1.6.5.7.1, max_tx_vq). Offloads that were negotiated are on (section 5.1.6.5.8.1): GUEST_CSUM,
+ * GUEST_TSO4, GUEST_TSO6.
  */
 const char steps_fresh[] = "mac 02:52:46:00:00:01\n"
 			   "rx promisc\n"
-			   "pairs 2\n"
-			   "offload 1\n"
-			   "offload 7\n"
-			   "offload 8\n";
+			   "pairs 2\n" RSS(TYPES, OF_2) KEY(RANDOM) "offload 1\n"
+								    "offload 7\n"
+								    "offload 8\n";
 
 /*
  * An interface that comes up sets its receive modes and filters: promiscuous no more, VLAN 0
@@ -58,9 +85,51 @@ const struct step steps[] = {
     {.name = "one less",
      .guest = "listen del 01:00:5e:00:00:fb",
      .change = "-multicast 01:00:5e:00:00:fb\n"},
-    {.name = "four pairs", .guest = "channels 4", .change = "-pairs 2\n+pairs 4\n"},
-    {.name = "one pair", .guest = "channels 1", .change = "-pairs 4\n+pairs 1\n"},
-    {.name = "three pairs", .guest = "channels 3", .change = "-pairs 1\n+pairs 3\n"},
+    /* Where nobody has set a table, the driver has one for the pairs in use
+     * (virtnet_rss_update_by_qpairs()). */
+    {.name = "four pairs",
+     .guest = "channels 4",
+     .change = "-pairs 2\n-" RSS(TYPES, OF_2) "+pairs 4\n+" RSS(TYPES, OF_4)},
+    {.name = "one pair",
+     .guest = "channels 1",
+     .change = "-pairs 4\n-" RSS(TYPES, OF_4) "+pairs 1\n+" RSS(TYPES, ALL_0)},
+    {.name = "three pairs",
+     .guest = "channels 3",
+     .change = "-pairs 1\n-" RSS(TYPES, ALL_0) "+pairs 3\n+" RSS(TYPES, OF_3)},
+    {.name = "a key", .guest = "key " TEST_KEY, .change = "-" KEY(RANDOM) "+" KEY(TEST_KEY)},
+    {.name = "a table",
+     .guest = "table 2 0 2 1",
+     .change = "-" RSS(TYPES, OF_3) "+" RSS(TYPES, MIXED)},
+    /* Off at first, though the types are all there (virtnet_init_default_rss()). */
+    {.name = "hashes told",
+     .guest = "feature rx-hashing on",
+     .change = "",
+     .seen = true,
+     .class = VIRTIO_NET_CTRL_MQ,
+     .cmd = VIRTIO_NET_CTRL_MQ_RSS_CONFIG},
+    {.name = "UDP hashed by addresses",
+     .guest = "flow-hash udp4 sd",
+     .change = "-" RSS(TYPES, MIXED) "+" RSS(NO_UDP4, MIXED)},
+    {.name = "no hashes",
+     .guest = "feature rx-hashing off",
+     .change = "-" RSS(NO_UDP4, MIXED) "+" RSS("0x0", MIXED)},
+    {.name = "hashes again",
+     .guest = "feature rx-hashing on",
+     .change = "-" RSS("0x0", MIXED) "+" RSS(NO_UDP4, MIXED)},
+    /* A table that was set is the user's to change: the driver sends VQ_PAIRS_SET, and with that
+     * steering is automatic (section 5.1.6.5.5). */
+    {.name = "four pairs beside a table",
+     .guest = "channels 4",
+     .change = "-pairs 3\n-" RSS(NO_UDP4, MIXED) "-" KEY(TEST_KEY) "+pairs 4\n"},
+    {.name = "a table of one queue",
+     .guest = "table 3 3 3 3",
+     .change = "+" RSS(NO_UDP4, ALL_3) "+" KEY(TEST_KEY)},
+    {.name = "no table",
+     .guest = "table-default",
+     .change = "-" RSS(NO_UDP4, ALL_3) "+" RSS(NO_UDP4, OF_4)},
+    {.name = "three pairs again",
+     .guest = "channels 3",
+     .change = "-pairs 4\n-" RSS(NO_UDP4, OF_4) "+pairs 3\n+" RSS(NO_UDP4, OF_3)},
     {.name = "receive offloads off",
      .guest = "feature rx-gro-hw off",
      .change = "-offload 7\n-offload 8\n"},

@@ -18,7 +18,8 @@ struct step {
 	const char *name;
 	const char *guest; /* a verb and its words (do.c); NULL: the guest is told nothing */
 	/* Lines that the state gains ("+LINE") and loses ("-LINE"), each with its newline: those
-	 * and no other. NULL: it is the fresh state now. */
+	 * and no other. A '?' is one hex digit, for what nobody can know. NULL: it is the fresh
+	 * state now. */
 	const char *change;
 	int ends;	/* the guest ends, and the VMM with this code: 1 + code; 0: it goes on */
 	bool announce;	/* the device is told to ask for an announcement */

@@ -8,6 +8,7 @@
 #include "linux.h"
 #include "steps.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,14 +73,28 @@ static bool want(struct walk *w, const struct step *s)
 	return apply(w->wanted, s->change ? s->change : "");
 }
 
-/* Whether two texts have the same lines, in whatever order. */
-static bool same_lines(char *a, char *b)
+/* Whether @line is the first one of @wanted, where '?' is a hex digit, whichever. */
+static bool fits(const char *line, const char *wanted)
 {
-	if (strlen(a) != strlen(b))
+	while (*line && (*line == *wanted || (*wanted == '?' && isxdigit((unsigned char)*line))))
+		if (wanted++, *line++ == '\n')
+			return true;
+	return false;
+}
+
+/* Whether a state has the lines that are wanted, in whatever order. A '?' is as long as what it
+ * stands for. */
+static bool same_lines(const char *state, const char *wanted)
+{
+	if (strlen(state) != strlen(wanted))
 		return false;
-	for (char *at = a; *at; at += strcspn(at, "\n") + 1)
-		if (!find_line(b, at, strcspn(at, "\n") + 1))
+	for (const char *at = state; *at; at += strcspn(at, "\n") + 1) {
+		const char *there = wanted;
+		while (*there && !fits(at, there))
+			there += strcspn(there, "\n") + 1;
+		if (!*there)
 			return false;
+	}
 	return true;
 }
 

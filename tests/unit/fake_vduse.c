@@ -227,6 +227,12 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	void *arg = va_arg(args, void *);
 	va_end(args);
+	if (request == TUNSETVNETHDRSZ) {
+		fake_vduse_lock();
+		fake_vduse.header = *(const int *)arg;
+		fake_vduse_unlock();
+		return 0;
+	}
 	if (request == TUNSETOFFLOAD) {
 		fake_vduse_lock();
 		fake_vduse.offloads = (unsigned long)(uintptr_t)arg;

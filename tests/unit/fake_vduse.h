@@ -48,6 +48,7 @@ struct fake_vduse {
 	unsigned irqs[FAKE_QUEUES];
 	unsigned config_irqs;
 	unsigned long offloads;	      /* what TUNSETOFFLOAD has switched on, of any tap */
+	int header;		      /* what TUNSETVNETHDRSZ has set, of any tap */
 	int peer;		      /* the kernel's end of the messages, or -1 */
 	struct vduse_dev_config made; /* but for its config; last, as it ends with an open array */
 };

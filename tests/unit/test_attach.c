@@ -107,6 +107,8 @@ static void cvq_shares_its_group(void **state)
 }
 
 #define MQ (1ull << 22)
+#define HASH_REPORT (1ull << 57)
+#define RSS (1ull << 60)
 
 /* Four pairs; queue 2 and the last are each alone in a group, so that either can be the CVQ. */
 static void four_pairs(void)
@@ -183,7 +185,7 @@ static void pairs_that_cannot_be_are_not_offered(void **state)
 		fake.queues = none[i].queues;
 		fake.group[2] = 1;
 		assert_int_equal(open_device(0), 0);
-		assert_false(at.features & (MQ | 1ull << 60));
+		assert_false(at.features & (MQ | RSS));
 		assert_int_equal(at.pairs, 1);
 		assert_int_equal(attach_queue_count(&at, at.features), 3);
 		attach_close(&at);
@@ -214,7 +216,8 @@ static void a_cvq_that_only_mq_isolates(void **state)
 	attach_close(&at);
 }
 
-/* A parent that says nothing of its CVQ says nothing of MQ either, but has the pairs. */
+/* A parent that says nothing of its CVQ says nothing of MQ either, but has the pairs, and what they
+ * are steered by. */
 static void a_private_cvq_may_have_pairs(void **state)
 {
 	(void)state;
@@ -223,7 +226,8 @@ static void a_private_cvq_may_have_pairs(void **state)
 		fake.pairs = pairs;
 		fake.features = 1ull << 32;
 		assert_int_equal(attach_open(&at, "/dev/fake", &mem, &a, true, 0, &e), 0);
-		assert_int_equal(!!(at.features & MQ), pairs > 1);
+		assert_int_equal(at.features & (MQ | HASH_REPORT | RSS),
+				 pairs > 1 ? MQ | HASH_REPORT | RSS : 0);
 		assert_int_equal(at.pairs, pairs);
 		attach_close(&at);
 	}

@@ -143,6 +143,11 @@ static void the_device_has_its_bounds(void **state)
 	REFUSED(4, 0, 0, 0);
 	OK(4, 1, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 9);
 	assert_int_equal(c.rss_length, 2);
+	OK(4, 1, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 9, 7); /* Linux's padding */
+	assert_int_equal(c.rss_hash.key_len, 1);
+	assert_int_equal(c.rss_hash.key[1], 0);
+	REFUSED(4, 1, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 9, 7, 7);
+	REFUSED(4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7);
 	REFUSED(4, 1, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0);
 	REFUSED(4, 1, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0);
 	REFUSED(4, 1, 1, 0, 0, 0, 1, 0, 2, 0, 1, 0, 0, 0, 2, 0, 0);

@@ -249,7 +249,7 @@ int blk_start(struct blk **out, struct vduse_dev *d, struct disk *disk, struct e
 	b->epoch = UINT_MAX; /* no session yet: the first is begun as any other */
 	/* Of fewer than 20 bytes if there is a NUL before (section 5.2.6). */
 	memcpy(b->id, d->name, strnlen(d->name, sizeof(b->id)));
-	int ret = loop_start(&b->loop, d, &blk_class, b, -1, QUEUE, e);
+	int ret = loop_start(&b->loop, d, &blk_class, b, -1, 0, e);
 	if (ret)
 		release(b);
 	else

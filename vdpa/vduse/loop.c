@@ -29,7 +29,7 @@ struct loop {
 	struct vduse_dev *dev;
 	const struct loop_class *class;
 	void *ctx;
-	unsigned source_queue;
+	unsigned source_queues;
 	pthread_t thread;
 	atomic_bool stopping;
 	int epoll_fd;
@@ -105,7 +105,7 @@ static bool take_events(struct loop *l, const struct epoll_event *event, int cou
 	for (int i = 0; i < count; i++) {
 		unsigned q = event[i].data.u32;
 		if (q == SOURCE) {
-			l->pending |= 1u << l->source_queue;
+			l->pending |= l->source_queues;
 			continue;
 		}
 		int fd = q == WAKE ? l->dev->wake_fd : l->dev->kick_fd[q];
@@ -164,7 +164,7 @@ static void release(struct loop *l)
 }
 
 int loop_start(struct loop **out, struct vduse_dev *d, const struct loop_class *class, void *ctx,
-	       int source, unsigned source_queue, struct err *e)
+	       int source, unsigned source_queues, struct err *e)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
@@ -174,7 +174,7 @@ int loop_start(struct loop **out, struct vduse_dev *d, const struct loop_class *
 	l->dev = d;
 	l->class = class;
 	l->ctx = ctx;
-	l->source_queue = source_queue;
+	l->source_queues = source_queues;
 	l->tick_ms = TICK_MIN_MS;
 	int ret = watch_all(l, source);
 	if (!ret)

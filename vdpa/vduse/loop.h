@@ -28,10 +28,10 @@ struct loop;
 
 /**
  * Start serving @d, which is borrowed, as @ctx, until loop_stop(). @source is an fd of the class's
- * own, or -1: when it becomes readable, that is a kick for queue @source_queue.
+ * own, or -1: when it becomes readable, that is a kick for each of @source_queues, a bit per queue.
  */
 int loop_start(struct loop **out, struct vduse_dev *d, const struct loop_class *class, void *ctx,
-	       int source, unsigned source_queue, struct err *e);
+	       int source, unsigned source_queues, struct err *e);
 
 /**
  * Stop serving. -ETIMEDOUT: the thread is stuck in a client's memory; @l, its context and its

@@ -7,6 +7,7 @@
 
 #include "loop.h"
 #include "netio.h"
+#include "rss.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,6 +28,9 @@
 	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_NET_F_CTRL_VLAN) |                           \
 	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS) |                \
 	 BIT(VIRTIO_NET_F_NOTF_COAL) | BIT(VIRTIO_NET_F_VQ_NOTF_COAL))
+/* What more than one pair takes. HASH_REPORT alone would do with one as well, but then Linux's
+ * driver (7.3: virtnet_rss_update_by_qpairs()) has a number in what HASH_CONFIG reserves. */
+#define STEERING (BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_RSS) | BIT(VIRTIO_NET_F_HASH_REPORT))
 
 #define CVQ_BURST 16
 #define DATA_BURST 8
@@ -39,9 +43,13 @@ struct net {
 void net_describe(struct vduse_setup *s, const struct net_options *o)
 {
 	const unsigned groups = o->pairs > 1 ? NET_GROUP_SECOND + 1 : NET_GROUPS;
-	const uint64_t control = CONTROL | (o->pairs > 1 ? BIT(VIRTIO_NET_F_MQ) : 0);
-	struct virtio_net_config config = {.status = VIRTIO_NET_S_LINK_UP,
-					   .max_virtqueue_pairs = htole16((uint16_t)o->pairs)};
+	const uint64_t control = CONTROL | (o->pairs > 1 ? STEERING : 0);
+	struct virtio_net_config config = {.status = htole16(VIRTIO_NET_S_LINK_UP),
+					   .max_virtqueue_pairs = htole16((uint16_t)o->pairs),
+					   .rss_max_key_size = NETCTL_KEY_MAX,
+					   .rss_max_indirection_table_length =
+					       htole16(NETCTL_TABLE_MAX),
+					   .supported_hash_types = htole32(RSS_TYPES)};
 
 	static_assert(sizeof(config) <= VDUSE_CONFIG_LEN, "the config space fits");
 	*s = (struct vduse_setup){.name = o->name,
@@ -112,7 +120,11 @@ int net_start(struct net **out, struct vduse_dev *d, struct backend *b, struct e
 	n->io.dev = d;
 	n->io.backend = b ? *b : (struct backend){.tap.fd = -1, .pcap.fd = -1};
 	n->io.epoch = UINT_MAX; /* no session yet: the first is begun as any other */
-	int ret = loop_start(&n->loop, d, &net_class, n, n->io.backend.tap.fd, NET_RX, e);
+	/* Whichever of the receive queues is ready takes what comes. */
+	unsigned receive = 0;
+	for (unsigned q = NET_RX; q < d->setup.queues - 1; q += 2)
+		receive |= 1u << q;
+	int ret = loop_start(&n->loop, d, &net_class, n, n->io.backend.tap.fd, receive, e);
 	if (ret)
 		release(n);
 	else

@@ -121,14 +121,14 @@ static bool run_announce(struct run *x)
 	       has(x, VIRTIO_NET_F_GUEST_ANNOUNCE);
 }
 
-/* The key that ends a hash's or RSS' parameters. */
+/* The key that comes last of a hash's or RSS' parameters. */
 static bool take_key(struct run *x, struct netctl_hash *h)
 {
 	h->key_len = (uint8_t)take_number(&x->in, 1);
 	memset(h->key, 0, sizeof(h->key));
 	for (unsigned i = 0; i < h->key_len && i < sizeof(h->key); i++)
 		h->key[i] = (uint8_t)take_number(&x->in, 1);
-	return h->key_len <= x->can->key && !(h->types & ~x->can->hash_types) && done(&x->in);
+	return h->key_len <= x->can->key && !(h->types & ~x->can->hash_types);
 }
 
 static bool run_hash(struct run *x)
@@ -136,7 +136,8 @@ static bool run_hash(struct run *x)
 	x->c->hash.types = (uint32_t)take_number(&x->in, 4);
 	bool reserved = take_number(&x->in, 8) != 0;
 
-	return take_key(x, &x->c->hash) && !reserved && has(x, VIRTIO_NET_F_HASH_REPORT);
+	return take_key(x, &x->c->hash) && done(&x->in) && !reserved &&
+	       has(x, VIRTIO_NET_F_HASH_REPORT);
 }
 
 static void end_rss(struct netctl *c)
@@ -162,7 +163,10 @@ static bool run_rss(struct run *x)
 		good = good && c->rss_table[i] < x->can->pairs;
 	}
 	c->pairs = (uint16_t)take_number(&x->in, 2);
-	return take_key(x, &c->rss_hash) && good && c->pairs >= 1 && c->pairs <= x->can->pairs &&
+	good = take_key(x, &c->rss_hash) && good;
+	if (x->in.left == 1) /* Linux's virtnet_rss_trailer_size() counts a byte of padding */
+		(void)take(&x->in, 1);
+	return done(&x->in) && good && c->pairs >= 1 && c->pairs <= x->can->pairs &&
 	       has(x, VIRTIO_NET_F_RSS);
 }
 

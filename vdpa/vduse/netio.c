@@ -6,8 +6,10 @@
 #include "netio.h"
 
 #include "../statefile.h"
+#include "rss.h"
 #include "wait.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stddef.h>
@@ -57,9 +59,9 @@ static void read_ability(struct netctl_ability *can, const struct vduse_dev *d)
 	memcpy(&c, d->setup.config, sizeof(c));
 	*can = (struct netctl_ability){.pairs =
 					   d->features & pairs ? le16toh(c.max_virtqueue_pairs) : 1,
-				       .table = c.rss_max_indirection_table_length,
+				       .table = le16toh(c.rss_max_indirection_table_length),
 				       .key = c.rss_max_key_size,
-				       .hash_types = c.supported_hash_types};
+				       .hash_types = le32toh(c.supported_hash_types)};
 	memcpy(can->mac, c.mac, sizeof(can->mac));
 }
 
@@ -69,6 +71,7 @@ void netio_begin(struct netio *n)
 		return;
 	n->begun = true;
 	backend_begin(&n->backend, n->dev->features);
+	n->header = n->backend.header;
 	read_ability(&n->can, n->dev);
 	if (!(n->dev->features & 1ull << VIRTIO_NET_F_CTRL_VQ))
 		return;
@@ -128,24 +131,61 @@ static int take(struct netio *n, unsigned q, struct vring_chain *c)
 
 /* ---- frames ---- */
 
-/* @frame, a header and @len bytes, goes to the driver on @rx (section 5.1.6.4). False: there is no
- * buffer. */
-static bool deliver(struct netio *n, unsigned rx, const uint8_t *frame, size_t len)
+/* Sections 5.1.6.4.3 and 5.1.6.4.4: what is hashed, by RSS while that is in use, and is told. */
+static struct rss_hash hash(const struct netio *n, uint8_t *frame, size_t len)
+{
+	const struct netctl *c = &n->ctl;
+	struct rss_hash h =
+	    rss_hash(c->rss_length ? &c->rss_hash : &c->hash, frame + n->header, len);
+	/* As the specification has them; Linux's structure has the first in halves. */
+	const struct {
+		uint32_t value;
+		uint16_t report, padding;
+	} tell = {htole32(h.value), htole16(h.report), 0};
+
+	static_assert(sizeof(struct virtio_net_hdr_v1) + sizeof(tell) == BACKEND_HEADER_MAX,
+		      "the rest of the header");
+	if (n->header == BACKEND_HEADER_MAX)
+		memcpy(frame + sizeof(struct virtio_net_hdr_v1), &tell, sizeof(tell));
+	return h;
+}
+
+/* Section 5.1.6.5.7: the queue for @frame, a header and @len bytes; @automatic, where steering is
+ * that. */
+static unsigned steer(const struct netio *n, uint8_t *frame, size_t len, unsigned automatic)
+{
+	const struct netctl *c = &n->ctl;
+	struct rss_hash h = hash(n, frame, len);
+
+	if (!c->rss_length)
+		return automatic;
+	return 2u * (h.report == VIRTIO_NET_HASH_REPORT_NONE
+			 ? c->rss_default
+			 : c->rss_table[h.value & (c->rss_length - 1)]);
+}
+
+static const char no_buffer[] = "no buffer";
+
+/* @frame, a header and @len bytes, goes to the driver on @rx (section 5.1.6.4). NULL, or why it
+ * does not. */
+static const char *deliver(struct netio *n, unsigned rx, const uint8_t *frame, size_t len)
 {
 	struct vring_chain *c = &n->rx_chain;
 	bool fresh;
 
-	if (!vduse_queue_ready(n->dev, rx, &fresh) || take(n, rx, c) != 1)
-		return false;
+	if (!vduse_queue_ready(n->dev, rx, &fresh))
+		return "not ready";
+	if (take(n, rx, c) != 1)
+		return no_buffer;
 	if (c->readable)
 		refuse(n, rx, c->head, "readable");
-	else if (vring_write(ring(n, rx), &n->dev->as, c, frame, NETIO_HEADER + len))
+	else if (vring_write(ring(n, rx), &n->dev->as, c, frame, n->header + len))
 		refuse(n, rx, c->head, "buffer");
 	else {
-		backend_capture(&n->backend, frame + NETIO_HEADER, len);
-		give_back(n, rx, c->head, (uint32_t)(NETIO_HEADER + len));
+		backend_capture(&n->backend, frame + n->header, len);
+		give_back(n, rx, c->head, (uint32_t)(n->header + len));
 	}
-	return true;
+	return NULL;
 }
 
 /* What is sent on a pair comes back on that pair: so does automatic steering, which looks for the
@@ -153,11 +193,13 @@ static bool deliver(struct netio *n, unsigned rx, const uint8_t *frame, size_t l
 static void loop_back(struct netio *n, unsigned tx, size_t len)
 {
 	/* Without MRG_RXBUF it is 1 all the same (section 5.1.6.4.1). */
-	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
+	const struct virtio_net_hdr_v1 header = {.num_buffers = htole16(1)};
 
-	memcpy(n->frame, &header, NETIO_HEADER);
-	if (!deliver(n, tx - 1, n->frame, len))
-		trace_why(n, "drop", tx - 1, "no buffer");
+	memcpy(n->frame, &header, sizeof(header));
+	unsigned rx = steer(n, n->frame, len, tx - 1);
+	const char *why = deliver(n, rx, n->frame, len);
+	if (why)
+		trace_why(n, "drop", rx, why);
 }
 
 static void pass_on(struct netio *n, unsigned tx, size_t len)
@@ -179,31 +221,38 @@ static bool send(struct netio *n, unsigned tx)
 		return ret != 0;
 	if (c->writable)
 		refuse(n, tx, c->head, "writable");
-	else if (c->readable_len <= NETIO_HEADER || c->readable_len > sizeof(n->frame))
+	else if (c->readable_len <= n->header || c->readable_len > n->header + NET_FRAME_MAX)
 		refuse(n, tx, c->head, "length");
 	else if (vring_read(ring(n, tx), &n->dev->as, c, n->frame, c->readable_len))
 		refuse(n, tx, c->head, "buffer");
 	else {
-		pass_on(n, tx, c->readable_len - NETIO_HEADER);
+		pass_on(n, tx, c->readable_len - n->header);
 		give_back(n, tx, c->head, 0);
 	}
 	return true;
 }
 
-/* What has come from outside goes to the first pair: any that is in use may have it. */
+/* What has come from outside goes to the first pair, where steering is automatic: any that is in
+ * use may have it. */
 static bool receive(struct netio *n)
 {
 	const char *why = NULL;
+	unsigned rx = NET_RX;
 
 	if (!n->arrived_len)
-		n->arrived_len = backend_receive(&n->backend, (void *)n->arrived,
-						 sizeof(n->arrived) - NETIO_HEADER, &n->ctl, &why);
+		n->arrived_len = backend_receive(&n->backend, (void *)n->arrived, NET_FRAME_MAX + 1,
+						 &n->ctl, &why);
 	if (!n->arrived_len)
 		return false;
+	if (!why) {
+		rx = steer(n, n->arrived, n->arrived_len, NET_RX);
+		why = deliver(n, rx, n->arrived, n->arrived_len);
+		if (why == no_buffer)
+			return false; /* it waits, and the tap with it, for the driver's next kick
+				       */
+	}
 	if (why)
-		trace_why(n, "drop", NET_RX, why);
-	else if (!deliver(n, NET_RX, n->arrived, n->arrived_len))
-		return false; /* it waits, and the tap with it, for the driver's next kick */
+		trace_why(n, "drop", rx, why);
 	n->arrived_len = 0;
 	return true;
 }
@@ -224,11 +273,15 @@ static void show_in_config(struct netio *n, const struct netctl *next)
 				       &c->status, sizeof(c->status));
 }
 
-/* A kick on a pair that was not in use has been forgotten. */
+/* A kick on a pair that was not in use has been forgotten; and where a frame that waits is to go,
+ * there may be a buffer. */
 static void kick_pairs(struct netio *n, const struct netctl *next)
 {
 	for (unsigned p = n->ctl.pairs; p < next->pairs; p++)
 		wait_signal(n->dev->kick_fd[2 * p + 1]);
+	if (n->command[0] == VIRTIO_NET_CTRL_MQ)
+		for (unsigned p = 0; p < n->can.pairs; p++)
+			wait_signal(n->dev->kick_fd[2 * p]);
 }
 
 /* What the command would leave behind is made the state only once the answer is written. */
@@ -287,8 +340,9 @@ bool netio_serve(struct netio *n, unsigned q)
 {
 	if (q == netio_cvq(n))
 		return control(n);
-	if (q == NET_RX)
-		return receive(n);
-	/* Buffers of the others are taken when a frame comes back. */
-	return q % 2 && q / 2 < netio_pairs(n) && send(n, q);
+	if (q % 2)
+		return q / 2 < netio_pairs(n) && send(n, q);
+	/* Any that RSS may choose is reason to look whether something has come; else it is the
+	 * first. What is looped back takes its buffer when it does. */
+	return (q == NET_RX || (n->ctl.rss_length && q / 2 < n->can.pairs)) && receive(n);
 }

@@ -13,8 +13,6 @@
 
 #include <linux/virtio_net.h>
 
-#define NETIO_HEADER sizeof(struct virtio_net_hdr_v1)
-
 struct netio {
 	struct vduse_dev *dev; /* borrowed */
 	struct backend backend;
@@ -25,10 +23,12 @@ struct netio {
 	struct netctl ctl, next; /* as it is, and as a command would leave it */
 	struct netctl_result result;
 	struct vring_chain chain, rx_chain;
-	_Alignas(struct virtio_net_hdr_v1) uint8_t frame[NETIO_HEADER + NET_FRAME_MAX];
+	size_t header; /* how long it is before each frame */
+	_Alignas(struct virtio_net_hdr_v1_hash) uint8_t frame[BACKEND_HEADER_MAX + NET_FRAME_MAX];
 	/* A frame that has come and waits for a buffer, and its length: 0, none. One byte is for
 	 * what is too long. */
-	_Alignas(struct virtio_net_hdr_v1) uint8_t arrived[NETIO_HEADER + NET_FRAME_MAX + 1];
+	_Alignas(
+	    struct virtio_net_hdr_v1_hash) uint8_t arrived[BACKEND_HEADER_MAX + NET_FRAME_MAX + 1];
 	size_t arrived_len;
 	uint8_t command[NETCTL_COMMAND_MAX];
 	bool state_failed;

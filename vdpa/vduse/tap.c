@@ -50,14 +50,21 @@ static void find_features(struct tap *t)
 	(void)tap_set_offloads(t, 0);
 }
 
+int tap_set_header(const struct tap *t, size_t len)
+{
+	const int header = (int)len;
+
+	return ioctl(t->fd, TUNSETVNETHDRSZ, &header) ? -errno : 0;
+}
+
 static int set_up(struct tap *t, const char *name)
 {
-	const int header = sizeof(struct virtio_net_hdr_v1), little_endian = 1;
+	const int little_endian = 1;
 	struct ifreq r = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 
 	if (name)
 		snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
-	if (ioctl(t->fd, TUNSETIFF, &r) || ioctl(t->fd, TUNSETVNETHDRSZ, &header) ||
+	if (ioctl(t->fd, TUNSETIFF, &r) || tap_set_header(t, sizeof(struct virtio_net_hdr_v1)) ||
 	    ioctl(t->fd, TUNSETVNETLE, &little_endian))
 		return -errno;
 	static_assert(TAP_NAME_LEN == IFNAMSIZ, "a name is a name");

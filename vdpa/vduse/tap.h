@@ -34,7 +34,11 @@ void tap_close(struct tap *t);
  */
 int tap_set_offloads(const struct tap *t, uint64_t offloads);
 
-/** Send or receive a frame behind a struct virtio_net_hdr_v1. The length, or -errno. */
+/** How long the header before each frame is, from sizeof(struct virtio_net_hdr_v1) on, as it is at
+ * first; what is longer is zeroes. 0 or -errno. */
+int tap_set_header(const struct tap *t, size_t len);
+
+/** Send or receive a frame behind its header. The length, or -errno. */
 ssize_t tap_send(const struct tap *t, const void *frame, size_t len);
 ssize_t tap_receive(const struct tap *t, void *frame, size_t room);
 

@@ -63,8 +63,16 @@ static bool hash_config(const struct model_net *net, const uint8_t *data, size_t
 	       !memcmp(data + 4, reserved, 8) && data[12] <= net->max_key && len == 13u + data[12];
 }
 
+/* Where the key ends that is behind the table. */
+static size_t rss_end(const uint8_t *data)
+{
+	size_t tail = 8 + 2 * ((size_t)le16_of(data + 4) + 1);
+
+	return tail + 3 + data[tail + 2];
+}
+
 /* Section 5.1.6.5.7.1: a table of mask + 1 receive queues, a power of two; transmit queues; a key.
- */
+ * And no more, but for one byte behind that, which Linux's driver sends. */
 static bool rss_config(const struct model_net *net, const uint8_t *data, size_t len)
 {
 	if (len < 8 || (le32_of(data) & ~(uint64_t)net->hash_types))
@@ -79,7 +87,7 @@ static bool rss_config(const struct model_net *net, const uint8_t *data, size_t 
 	const uint8_t *tail = data + 8 + 2 * (size_t)entries;
 	uint32_t tx = le16_of(tail);
 	return tx >= 1 && tx <= net->max_pairs && tail[2] <= net->max_key &&
-	       len == 8 + 2 * (size_t)entries + 3 + tail[2];
+	       (len == rss_end(data) || len == rss_end(data) + 1);
 }
 
 static bool multiqueue(uint64_t f, const struct model_net *net, unsigned code, const uint8_t *data,
@@ -214,7 +222,7 @@ static void apply_steering(struct model_settings *s, unsigned code, const uint8_
 		s->rss.len = 0;
 		s->pairs = (uint16_t)le16_of(data);
 	} else if (code == 1) {
-		keep(&s->rss, data, len);
+		keep(&s->rss, data, rss_end(data));
 		s->pairs = (uint16_t)le16_of(data + 10 + 2 * le16_of(data + 4));
 	} else if (code == 2) {
 		keep(&s->hash, data, len);
