@@ -50,8 +50,9 @@ struct device_config {
 	 * guest can see its answer, and at each start with the state it begins with; may be NULL.
 	 */
 	void (*state)(void *ctx, const struct ctrl_state *state);
-	/** Called from the device's thread when the config space has changed; @interrupt: and the
-	 * device interrupts for it; may be NULL. */
+	/** Called from the device's thread when the config space has changed, and after each reset
+	 * and each start with what there is then; @interrupt: and the device interrupts for it; may
+	 * be NULL. */
 	void (*config)(void *ctx, const void *config, size_t len, bool interrupt);
 	void *ctx;
 };

@@ -49,10 +49,26 @@ void device_failed(struct device *d, const char *why)
 		d->cfg.failed(d->cfg.ctx, why);
 }
 
-static void tell_config(struct device *d, bool interrupt)
+static void tell_config(const struct device *d, bool interrupt)
 {
-	if (attach_config_changed(&d->attach) && d->cfg.config)
+	if (d->cfg.config)
 		d->cfg.config(d->cfg.ctx, d->attach.config, d->attach.config_len, interrupt);
+}
+
+static void tell_config_changed(struct device *d, bool interrupt)
+{
+	if (attach_config_changed(&d->attach))
+		tell_config(d, interrupt);
+}
+
+/*
+ * What a reset or a start leaves of the config space is the device's to say: one has what was set
+ * before it, another keeps it (vdpa_sim). So it is told, changed or not, after each of them.
+ */
+static void tell_config_anew(struct device *d)
+{
+	(void)attach_config_changed(&d->attach);
+	tell_config(d, false);
 }
 
 /*
@@ -65,7 +81,7 @@ static void on_committed(void *ctx, const struct ctrl_state *state)
 	uint8_t class = d->cvq.command[0];
 
 	if (class == VIRTIO_NET_CTRL_MAC || class == VIRTIO_NET_CTRL_ANNOUNCE)
-		tell_config(d, false);
+		tell_config_changed(d, false);
 	if (d->cfg.state)
 		d->cfg.state(d->cfg.ctx, state);
 }
@@ -156,6 +172,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		device_failed(d, e.text);
 		return;
 	}
+	tell_config_anew(d); /* it is what the state begins with */
 	d->cvq_index = cvq;
 	for (unsigned q = 0; q < count && q != cvq; q++)
 		/* The guest's addresses go to the device as they are: its ASID has to hold, not a
@@ -184,7 +201,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		device_failed(d, e.text);
 		return;
 	}
-	tell_config(d, false); /* the reset has put back what was set before */
+	tell_config_anew(d);
 	for (unsigned q = 0; q < count; q++)
 		event_signal(
 		    d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
@@ -196,8 +213,7 @@ static void reset(struct device *d)
 
 	if (attach_reset(&d->attach, &e))
 		device_failed(d, e.text);
-	else
-		tell_config(d, false);
+	tell_config_anew(d);
 }
 
 /* Take up the latest wish and carry it out. False: close. */
@@ -256,7 +272,7 @@ static bool serve(struct device *d)
 	}
 	if (fds[3].revents) {
 		event_drain(d->config_fd);
-		tell_config(d, true);
+		tell_config_changed(d, true);
 	}
 	if (fds[2].revents) {
 		event_drain(d->shadow_call_fd);

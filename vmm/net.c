@@ -25,7 +25,8 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 			  .seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 			  .queues = device_queue_count(dev, device_features(dev)),
 			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
-	size_t len = device_read_config(dev, n->config, sizeof(n->config));
+	uint8_t config[MMIO_CONFIG_MAX];
+	size_t len = device_read_config(dev, config, sizeof(config));
 
 	if (n->config_fd < 0 || n->seen_fd < 0)
 		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
@@ -33,8 +34,7 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 	pthread_mutex_init(&n->order, NULL);
 	pthread_mutex_init(&n->regs, NULL);
 	mmio_init(&n->mmio, device_class(dev), device_features(dev), n->queues,
-		  device_queue_max(dev), n->config,
-		  len < sizeof(n->config) ? len : sizeof(n->config));
+		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
 	return 0;
 }
 
@@ -79,8 +79,10 @@ static bool resetting(struct net *n)
 
 /*
  * A driver that resets must read status until it is 0 (virtio 1.3 section 4.2.2.1), so a reset that
- * is still going on shows as the status of before. One that goes on without looking writes a new
- * status and sees that; the device's thread carries out its start after the reset.
+ * is still going on shows as the status of before; when it is over, its config space has been told
+ * (net_config()). Nothing of an earlier one is shown meanwhile, for a device may keep its own. One
+ * that goes on without looking writes a new status and sees that; the device's thread carries out
+ * its start after the reset.
  */
 static uint64_t read_register(struct net *n, uint64_t offset, unsigned len)
 {
@@ -154,7 +156,6 @@ static void write_register(struct net *n, const struct bus_access *a)
 		n->reset =
 		    NET_RESET_ASKING; /* from now on, so that no other CPU reads 0 too early */
 		n->old_status = old_status ? old_status : n->old_status;
-		mmio_set_config(&n->mmio, 0, n->config, n->mmio.config_len);
 	}
 	count_queues(n);
 	pthread_mutex_unlock(&n->regs);

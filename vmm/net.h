@@ -29,7 +29,6 @@ struct net {
 	pthread_mutex_t regs; /* the registers below; @order comes first */
 	struct mmio mmio;
 	unsigned queues; /* with the control queue, which is there only if CTRL_VQ was negotiated */
-	uint8_t config[MMIO_CONFIG_MAX]; /* the config space after a reset */
 	enum net_reset reset;
 	uint32_t old_status; /* before the reset that is going on; never 0 */
 };
@@ -48,8 +47,8 @@ void net_access(void *ctx, struct bus_access *a);
 /** Control commands have left the device in @state: from its thread (device_config.state). */
 void net_state(struct net *n, const struct ctrl_state *state);
 
-/** The device's config space is now this, and the device may interrupt for it: from its thread
- * (device_config.config). */
+/** The device's config space is now this, after a reset too, and the device may interrupt for it:
+ * from its thread (device_config.config). */
 void net_config(struct net *n, const void *config, size_t len, bool interrupt);
 
 /** The device has failed, or does not come back from a reset: tell the driver (DEVICE_NEEDS_RESET).

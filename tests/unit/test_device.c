@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CVQ_BITS (1ull << 17 | 1ull << 18 | 1ull << 23)
+#define CVQ_BITS (1ull << 5 | 1ull << 17 | 1ull << 18 | 1ull << 23)
 
 static struct guest_ring *r;
 static struct device *d;
@@ -261,6 +261,7 @@ static void what_a_command_leaves_is_told(void **state)
 	open_and_start();
 	assert_int_equal(states, 1); /* the one to begin with */
 	assert_int_equal(last_state.mac_set, false);
+	configs = 0;
 	set_the_address(1, 0x5a);
 	assert_int_equal(states, 1);
 	set_the_address(0, 0x5b);
@@ -279,7 +280,7 @@ static void a_config_interrupt_is_passed_on(void **state)
 {
 	(void)state;
 	open_and_start();
-	assert_int_equal(configs, 0);
+	configs = 0;
 	eventfd_write(fake.config_fd, 1); /* for nothing */
 	poll(NULL, 0, 30);
 	assert_int_equal(configs, 0);
@@ -295,6 +296,47 @@ static void a_config_interrupt_is_passed_on(void **state)
 	assert_int_equal(configs, 2);
 	assert_int_equal(config_byte, 0x5a);
 	assert_false(config_interrupt);
+	device_close(d);
+}
+
+/* A parent may keep its config space over a reset, as vdpa_sim does: what it has is told all the
+ * same, for the registers know only what they were told. */
+static void what_is_kept_over_a_reset_is_told_again(void **state)
+{
+	(void)state;
+	open_and_start();
+	set_the_address(0, 0x5b);
+	configs = 0;
+	assert_true(device_reset(d, 1000));
+	assert_int_equal(configs, 1);
+	assert_int_equal(config_byte, 0x5b);
+	assert_false(config_interrupt);
+	configs = 0;
+	start_it();
+	assert_true(configs > 0);
+	assert_int_equal(config_byte, 0x5b);
+	assert_memory_equal(last_state.mac, "\x5b\x5b\x5b\x5b\x5b\x5b", 6);
+	configs = 0;
+	fake.fail_call = "get_config"; /* then it is as it was */
+	assert_true(device_reset(d, 1000));
+	assert_int_equal(configs, 1);
+	assert_int_equal(config_byte, 0x5b);
+	device_close(d);
+}
+
+/* The same of a start that comes in the place of a reset: the state begins with what that reset has
+ * left, not with what the last session had. */
+static void a_start_begins_with_what_the_reset_left(void **state)
+{
+	(void)state;
+	open_and_start();
+	set_the_address(0, 0x5b);
+	fake.config = 0x5a;
+	configs = 0;
+	start_it();
+	assert_memory_equal(last_state.mac, "\x5a\x5a\x5a\x5a\x5a\x5a", 6);
+	assert_true(configs > 0);
+	assert_int_equal(config_byte, 0x5a);
 	device_close(d);
 }
 
@@ -647,6 +689,8 @@ int main(void)
 		TEST(without_ctrl_vq_there_is_no_control_queue),
 		TEST(what_a_command_leaves_is_told),
 		TEST(a_config_interrupt_is_passed_on),
+		TEST(what_is_kept_over_a_reset_is_told_again),
+		TEST(a_start_begins_with_what_the_reset_left),
 		TEST(no_answer_is_an_error_in_time),
 		TEST(a_deadline_is_not_early),
 		TEST(what_was_notified_before_the_start_is_found),
