@@ -160,6 +160,8 @@ static int wire(struct machine *m, struct err *e)
 					  &m->report};
 	int ret = net_init(&m->net, m->dev, e);
 
+	m->net.log = on_device_log;
+	m->net.ctx = m;
 	if (!ret)
 		ret = net_wire(&m->net, &m->vm, gpa(MACHINE_MMIO_BASE), MACHINE_VIRTIO_GSI, e);
 	if (ret)

@@ -10,13 +10,18 @@
  */
 #include "net.h"
 
+#include "../virtio/check.h"
+
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#define REFUSALS_TOLD 100 /* writes; what else there is to say must find room in the log, too */
 
 int net_init(struct net *n, struct device *dev, struct err *e)
 {
@@ -145,6 +150,28 @@ static void count_queues(struct net *n)
 	m->queues = settled ? device_queue_count(n->dev, m->driver) : n->queues;
 }
 
+/* How many refusals it makes with this one; 0: none, or one that is not told any more. With @regs
+ * held. */
+static unsigned count_refusal(struct net *n, const struct mmio_result *r)
+{
+	return r->why && n->log && n->refusals <= REFUSALS_TOLD ? ++n->refusals : 0;
+}
+
+/* Without the locks: a log that nobody reads may hold up this CPU, but no other. */
+static void log_refusal(const struct net *n, const struct bus_access *a,
+			const struct check_info *why, unsigned nth)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line),
+		 "register write refused: offset 0x%03llx, %u bytes, value 0x%llx: %s: %s",
+		 (unsigned long long)a->offset, a->len, (unsigned long long)a->value, why->name,
+		 why->refuses);
+	n->log(n->ctx, nth <= REFUSALS_TOLD
+			   ? line
+			   : "more register writes are refused, which is not told any more");
+}
+
 static void write_register(struct net *n, const struct bus_access *a)
 {
 	pthread_mutex_lock(&n->order);
@@ -158,6 +185,7 @@ static void write_register(struct net *n, const struct bus_access *a)
 		n->old_status = old_status ? old_status : n->old_status;
 	}
 	count_queues(n);
+	unsigned refusal = count_refusal(n, &todo);
 	pthread_mutex_unlock(&n->regs);
 
 	switch (todo.action) {
@@ -174,6 +202,8 @@ static void write_register(struct net *n, const struct bus_access *a)
 		break;
 	}
 	pthread_mutex_unlock(&n->order);
+	if (refusal)
+		log_refusal(n, a, todo.why, refusal);
 }
 
 /* UNTRUSTED: guest */

@@ -22,6 +22,9 @@ enum net_reset { NET_RESET_NONE, NET_RESET_ASKING, NET_RESET_ASKED };
 
 struct net {
 	struct device *dev;
+	/* Told of a write that was refused, from a vCPU's thread; may be set after net_init(). */
+	void (*log)(void *ctx, const char *line);
+	void *ctx;
 	int config_fd; /* an irqfd of ours, for what the device itself has to say */
 	int seen_fd;   /* an ioeventfd of ours: the driver has seen a used buffer */
 	pthread_mutex_t
@@ -30,6 +33,7 @@ struct net {
 	struct mmio mmio;
 	unsigned queues; /* with the control queue, which is there only if CTRL_VQ was negotiated */
 	enum net_reset reset;
+	unsigned refusals;   /* writes that the log was told of */
 	uint32_t old_status; /* before the reset that is going on; never 0 */
 };
 

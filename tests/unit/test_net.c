@@ -387,6 +387,43 @@ static void what_was_reset_is_not_shown(void **state)
 	assert_int_equal(rd(0x100, 4), 0x07080902);
 }
 
+static unsigned logged;
+static char last_line[200];
+
+static void on_log(void *ctx, const char *line)
+{
+	assert_ptr_equal(ctx, &logged);
+	assert_int_equal(pthread_mutex_trylock(&n.order),
+			 0); /* nobody waits for whoever reads it */
+	assert_int_equal(pthread_mutex_trylock(&n.regs), 0);
+	pthread_mutex_unlock(&n.regs);
+	pthread_mutex_unlock(&n.order);
+	logged++;
+	snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+static void a_refused_write_is_told_with_its_reason(void **state)
+{
+	(void)state;
+	n.log = on_log;
+	n.ctx = &logged;
+	logged = 0;
+	negotiate(TAKEN);
+	wr(0x030, 1);
+	assert_int_equal(logged, 0);
+	wr(0x038, 512);
+	assert_int_equal(logged, 1);
+	assert_string_equal(last_line,
+			    "register write refused: offset 0x038, 4 bytes, value 0x200: "
+			    "mmio-num-max: a QueueNum above QueueNumMax");
+	for (unsigned i = 0; i < 1000; i++)
+		wr(0x038, 512);
+	assert_int_equal(logged, 101);
+	assert_non_null(strstr(last_line, "not told any more"));
+	set_up_queue(1); /* and a good one works */
+	assert_int_equal(rd(0x044, 4), 1);
+}
+
 static void failure_needs_a_live_driver(void **state)
 {
 	eventfd_t told;
@@ -414,6 +451,7 @@ int main(void)
 	    TEST(a_device_may_keep_its_address_over_a_reset),
 	    TEST(a_slow_reset_shows_nothing_older),
 	    TEST(what_was_reset_is_not_shown),
+	    TEST(a_refused_write_is_told_with_its_reason),
 	    TEST(failure_needs_a_live_driver),
 	};
 
