@@ -12,6 +12,7 @@
 #include "../virtio/ctrl.h"
 #include "../virtio/gmem.h"
 #include "err.h"
+#include "trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +43,9 @@ struct device_config {
 	    deadline_ms; /* how long a CVQ command may take before it is answered VIRTIO_NET_ERR */
 	void (*log)(void *ctx,
 		    const char *line); /* one line without newline; called from any thread */
-	unsigned wish_ms; /* how long a start or a reset may take before the guest is told */
+	struct trace *trace; /* of what it is asked and answers (docs/control-state.md); borrowed
+				for the device's life, may be NULL */
+	unsigned wish_ms;    /* how long a start or a reset may take before the guest is told */
 	/** Called, from any thread, when the device has failed for good and the guest must be told
 	 * (DEVICE_NEEDS_RESET and a config interrupt). */
 	void (*failed)(void *ctx, const char *why);
