@@ -71,6 +71,7 @@ static int open_device(struct machine *m, struct err *e)
 	    .deadline_ms = CVQ_DEADLINE_MS,
 	    .wish_ms = WISH_DEADLINE_MS,
 	    .log = on_device_log,
+	    .trace = cfg->trace,
 	    .failed = on_device_failed,
 	    .state = on_device_state,
 	    .config = on_device_config,
