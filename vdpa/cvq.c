@@ -28,6 +28,22 @@ int cvq_start(struct cvq *c, const struct gmem *m, struct arena *a, const struct
 	return 0;
 }
 
+/* What is no check of ours. */
+static const struct check_info device_err = {"device-err", "the device says ERR"};
+static const struct check_info device_late = {"device-late", "the device does not answer in time"};
+
+static void tell(struct cvq *c, uint8_t ack)
+{
+	if (c->answered)
+		c->answered(c->ctx, c, ack);
+}
+
+static unsigned guest_broke(struct cvq *c)
+{
+	c->broke = check_why();
+	return CVQ_GUEST_BROKE;
+}
+
 /* Give the chain back with the ack in @answer and so many bytes of result behind it. */
 static unsigned complete_with(struct cvq *c, const uint8_t *answer, size_t result)
 {
@@ -37,12 +53,16 @@ static unsigned complete_with(struct cvq *c, const uint8_t *answer, size_t resul
 	if (!queue_write(&c->chain, c->mem, answer, 1 + result)) /* if there is room for it */
 		written = 1 + (uint32_t)result;
 	if (queue_push(&c->guest, c->mem, &c->chain, written))
-		return CVQ_GUEST_BROKE;
+		return guest_broke(c);
 	return queue_wants_interrupt(&c->guest, c->mem) ? CVQ_INTERRUPT : 0;
 }
 
-static unsigned complete(struct cvq *c, uint8_t ack)
+/* The command comes to nothing, for the reason in @why. */
+static unsigned refuse(struct cvq *c)
 {
+	static const uint8_t ack = VIRTIO_NET_ERR;
+
+	tell(c, ack);
 	return complete_with(c, &ack, 0);
 }
 
@@ -56,6 +76,22 @@ static bool find_room(const struct cvq *c, size_t *room)
 	return !CHECK(CVQ_RESULT_ROOM, *room < want.min);
 }
 
+/* Whether the private copy, of @n bytes, may go to the device; else @why says what refuses it. */
+static bool judge(struct cvq *c, int64_t n, size_t *room)
+{
+	bool asked =
+	    n >= 0 && !CHECK(CVQ_DEAD, c->dead) && !CHECK(CVQ_ACK_ROOM, c->chain.writable_len == 0);
+	int ret = asked ? ctrl_validate(&c->rules, c->command, (size_t)n) : -EINVAL;
+
+	c->why = check_why(); /* before CVQ_VALIDATE, which says less */
+	if (!asked || CHECK(CVQ_VALIDATE, ret != 0))
+		return false;
+	bool fits = find_room(c, room);
+	if (!fits)
+		c->why = check_why();
+	return fits;
+}
+
 /* Copy the popped chain's command once, judge the copy and forward that. */
 static unsigned forward(struct cvq *c)
 {
@@ -63,10 +99,8 @@ static unsigned forward(struct cvq *c)
 	int64_t n =
 	    queue_read(&c->chain, c->mem, c->command, sizeof(c->command)); /* UNTRUSTED: guest */
 
-	if (n < 0 || CHECK(CVQ_DEAD, c->dead) || CHECK(CVQ_ACK_ROOM, c->chain.writable_len == 0) ||
-	    CHECK(CVQ_VALIDATE, ctrl_validate(&c->rules, c->command, (size_t)n) != 0) ||
-	    !find_room(c, &room))
-		return complete(c, VIRTIO_NET_ERR);
+	if (!judge(c, n, &room))
+		return refuse(c);
 	if (broken(c->breaks, BREAK_DOUBLE_FETCH))
 		(void)queue_read(&c->chain, c->mem, c->command, sizeof(c->command));
 	c->len = (size_t)n;
@@ -85,12 +119,13 @@ unsigned cvq_guest_kick(struct cvq *c)
 		int ret = queue_pop(&c->guest, c->mem, &c->chain);
 		if (ret == 0)
 			break;
+		c->why = check_why(); /* if this one is malformed */
 		if (ret == 1)
 			todo |= forward(c);
 		else if (ret == -EBADMSG)
-			todo |= complete(c, VIRTIO_NET_ERR);
+			todo |= refuse(c);
 		else
-			return todo | CVQ_GUEST_BROKE;
+			return todo | guest_broke(c);
 	}
 	return todo;
 }
@@ -119,10 +154,12 @@ unsigned cvq_device_call(struct cvq *c)
 	if (ret == 0)
 		return 0;
 	if (ret < 0) {
+		c->why = c->broke = check_why();
 		c->dead = true;
-		return CVQ_DEVICE_BROKE |
-		       (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : complete(c, VIRTIO_NET_ERR));
+		return CVQ_DEVICE_BROKE | (CHECK(CVQ_UNASKED, !c->in_flight) ? 0u : refuse(c));
 	}
+	c->why = c->answer[0] == VIRTIO_NET_OK ? NULL : &device_err;
+	tell(c, c->answer[0]);
 	if (!CHECK(CVQ_COMMIT, c->answer[0] != VIRTIO_NET_OK)) {
 		ctrl_commit(&c->state, c->command, c->len);
 		if (c->committed)
@@ -133,6 +170,7 @@ unsigned cvq_device_call(struct cvq *c)
 
 unsigned cvq_timeout(struct cvq *c)
 {
+	c->why = c->broke = &device_late;
 	c->dead = true;
-	return complete(c, VIRTIO_NET_ERR) | CVQ_DEVICE_BROKE | cvq_guest_kick(c);
+	return refuse(c) | CVQ_DEVICE_BROKE | cvq_guest_kick(c);
 }

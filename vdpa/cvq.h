@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct check_info;
+
 struct cvq {
 	const struct gmem *mem;
 	struct queue guest; /* the guest's ring */
@@ -26,6 +28,10 @@ struct cvq {
 	/** Told of a command that was acknowledged and has changed @state, before the guest can see
 	 * that it is done; may be NULL. */
 	void (*committed)(void *ctx, const struct ctrl_state *state);
+	/** Told of each command that has its answer, @ack, before @committed and before the guest
+	 * can see it: @chain and @command are the command's, @why says why if it is no OK; may be
+	 * NULL. */
+	void (*answered)(void *ctx, const struct cvq *c, uint8_t ack);
 	void *ctx;
 
 	bool in_flight; /* @chain waits for the device */
@@ -34,6 +40,9 @@ struct cvq {
 	uint8_t command[CTRL_COMMAND_MAX +
 			1]; /* the private copy; one more, to see that a command is too long */
 	size_t len;
+
+	const struct check_info *why;	/* of the last command's ERR: a check, or the device */
+	const struct check_info *broke; /* the same of CVQ_GUEST_BROKE and CVQ_DEVICE_BROKE */
 
 	bool dead; /* the device has broken the rules or timed out: every command fails till the
 		      next start */

@@ -56,6 +56,7 @@ static void free_device(struct device *d)
 	arena_destroy(&d->arena);
 	pthread_cond_destroy(&d->done);
 	pthread_mutex_destroy(&d->lock);
+	free(d->print);
 	free(d);
 }
 
@@ -66,6 +67,11 @@ static struct device *new_device(const struct device_config *cfg)
 	if (!d)
 		return NULL;
 	d->cfg = *cfg;
+	d->print = cfg->trace ? malloc(CTRL_PRINT_MAX) : NULL;
+	if (cfg->trace && !d->print) {
+		free(d);
+		return NULL;
+	}
 	d->arena = (struct arena){.readable_fd = -1, .writable_fd = -1};
 	d->shadow_kick_fd = d->shadow_call_fd = d->wake_fd = d->config_fd = -1;
 	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)

@@ -12,6 +12,7 @@
 #include "../virtio/ctrl.h"
 #include "../virtio/gmem.h"
 #include "err.h"
+#include "trace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +43,9 @@ struct device_config {
 	    deadline_ms; /* how long a CVQ command may take before it is answered VIRTIO_NET_ERR */
 	void (*log)(void *ctx,
 		    const char *line); /* one line without newline; called from any thread */
-	unsigned wish_ms; /* how long a start or a reset may take before the guest is told */
+	struct trace *trace; /* of what it is asked and answers (docs/control-state.md); borrowed
+				for the device's life, may be NULL */
+	unsigned wish_ms;    /* how long a start or a reset may take before the guest is told */
 	/** Called, from any thread, when the device has failed for good and the guest must be told
 	 * (DEVICE_NEEDS_RESET and a config interrupt). */
 	void (*failed)(void *ctx, const char *why);
@@ -50,8 +53,9 @@ struct device_config {
 	 * guest can see its answer, and at each start with the state it begins with; may be NULL.
 	 */
 	void (*state)(void *ctx, const struct ctrl_state *state);
-	/** Called from the device's thread when the config space has changed; @interrupt: and the
-	 * device interrupts for it; may be NULL. */
+	/** Called from the device's thread when the config space has changed, and after each reset
+	 * and each start with what there is then; @interrupt: and the device interrupts for it; may
+	 * be NULL. */
 	void (*config)(void *ctx, const void *config, size_t len, bool interrupt);
 	void *ctx;
 };

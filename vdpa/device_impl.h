@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What device.c (the callers' side) and worker.c (the device's thread) share, and who may touch
- * what. It must never be included by anything else.
+ * What device.c (the callers' side), worker.c (the device's thread), watchdog.c and tell.c share,
+ * and who may touch what. It must never be included by anything else.
  */
 #ifndef VDPA_DEVICE_IMPL_H
 #define VDPA_DEVICE_IMPL_H
@@ -44,6 +44,8 @@ struct device {
 	bool cvq_live;
 	unsigned cvq_index;	  /* of this start */
 	struct timespec deadline; /* of the command in flight */
+	unsigned refusals;	  /* commands that the log was told of */
+	char *print;		  /* of CTRL_PRINT_MAX bytes, if there is a trace */
 };
 
 /** The thread: opens, then carries out wishes and moves the CVQ until WISH_CLOSE. */
@@ -55,6 +57,17 @@ void watchdog_stop(struct device *d);
 
 /** The device has failed: tell whoever is to know. Without the lock, from either thread. */
 void device_failed(struct device *d, const char *why);
+/** The same with the check that saw it. */
+void device_failed_by(struct device *d, const char *what, const struct check_info *check);
+
+/** Read the config space, and tell of it if it has changed; or, after a reset or a start, always.
+ * From the device's thread, as what follows. */
+void tell_config_changed(struct device *d, bool interrupt);
+void tell_config_anew(struct device *d);
+void tell_state(struct device *d, const struct ctrl_state *state);
+/** A struct cvq's hooks; its @ctx is the device. */
+void tell_committed(void *device, const struct ctrl_state *state);
+void tell_answered(void *device, const struct cvq *c, uint8_t ack);
 
 /** Add one to an event fd, or take all of it. */
 void event_signal(int fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The device's trace; see trace.h. It must never wait for anything but a write to a file. */
+/* A trace; see trace.h. It must never wait for anything but a write to a file. */
 #include "trace.h"
 
 #include <errno.h>
@@ -180,6 +180,38 @@ void trace_json(struct trace *t, const char *ev, const char *name, const char *j
 		t->lines++;
 	}
 	pthread_mutex_unlock(&t->lock);
+}
+
+/* A string of JSON; a byte that is not ASCII is taken for a character of its own (Latin-1). */
+static void quote(char *to, const char *text)
+{
+	*to++ = '"';
+	for (; *text; text++) {
+		uint8_t c = (uint8_t)*text;
+		if (c < 0x20 || c >= 0x7f)
+			to += snprintf(to, 7, "\\u%04x", c);
+		else if (c == '"' || c == '\\')
+			to += snprintf(to, 3, "\\%c", c);
+		else
+			*to++ = (char)c;
+	}
+	*to++ = '"';
+	*to = '\0';
+}
+
+void trace_text(struct trace *t, const char *ev, const char *name, const char *text)
+{
+	char *json = t ? malloc(6 * strlen(text) + 3) : NULL;
+
+	if (json) {
+		quote(json, text);
+		trace_json(t, ev, name, json);
+	} else if (t) {
+		pthread_mutex_lock(&t->lock);
+		t->failed = t->failed ? t->failed : ENOMEM;
+		pthread_mutex_unlock(&t->lock);
+	}
+	free(json);
 }
 
 void trace_translate(struct trace *t, const struct trace_translation *x)

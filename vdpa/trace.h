@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device's trace: one JSON object a line, in the order things happened, for a judge who was not
- * there. It must never drop or shorten a line in silence: a line that could not be kept leaves an
- * "overflow" line or a failed trace behind.
+ * A trace, the device's or the VMM's: one JSON object a line, in the order things happened, for a
+ * judge who was not there. It must never drop or shorten a line in silence: a line that could not
+ * be kept leaves an "overflow" line or a failed trace behind.
  */
 #ifndef VDPA_TRACE_H
 #define VDPA_TRACE_H
@@ -33,8 +33,10 @@ void trace_event(struct trace *t, const char *ev, const char *members, ...)
 /** The same of something that happened at @when, by that clock; 0 is now. */
 void trace_event_at(struct trace *t, uint64_t when, const char *ev, const char *members, ...)
     __attribute__((format(printf, 4, 5)));
-/** One line with a member @name that is JSON of any length, and as long as it is. */
+/** One line with a member @name that is JSON of any length, and as long as it is; or that is a
+ * string of any bytes. */
 void trace_json(struct trace *t, const char *ev, const char *name, const char *json);
+void trace_text(struct trace *t, const char *ev, const char *name, const char *text);
 
 /** One address translation, or its refusal (@why is set then, and @ino 0). */
 struct trace_translation {

@@ -6,11 +6,11 @@
  */
 #include "device_impl.h"
 
+#include "../virtio/check.h"
 #include "breaks.h"
 #include "canary.h"
 #include "clock.h"
 
-#include <linux/virtio_net.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -41,35 +41,6 @@ static int ms_until(const struct timespec *t)
 	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
 }
 
-void device_failed(struct device *d, const char *why)
-{
-	if (d->cfg.log)
-		d->cfg.log(d->cfg.ctx, why);
-	if (d->cfg.failed)
-		d->cfg.failed(d->cfg.ctx, why);
-}
-
-static void tell_config(struct device *d, bool interrupt)
-{
-	if (attach_config_changed(&d->attach) && d->cfg.config)
-		d->cfg.config(d->cfg.ctx, d->attach.config, d->attach.config_len, interrupt);
-}
-
-/*
- * Two commands change the config space: it shows a new address, and an announcement that was heard,
- * before the driver sees the answer (sections 5.1.6.5.2 and 5.1.6.5.4).
- */
-static void on_committed(void *ctx, const struct ctrl_state *state)
-{
-	struct device *d = ctx;
-	uint8_t class = d->cvq.command[0];
-
-	if (class == VIRTIO_NET_CTRL_MAC || class == VIRTIO_NET_CTRL_ANNOUNCE)
-		tell_config(d, false);
-	if (d->cfg.state)
-		d->cfg.state(d->cfg.ctx, state);
-}
-
 /* Do what a step of the CVQ asks for. */
 static void carry_out(struct device *d, unsigned todo)
 {
@@ -83,11 +54,12 @@ static void carry_out(struct device *d, unsigned todo)
 		event_signal(d->kick_fd[d->cvq_index]);
 	if (todo & CVQ_GUEST_BROKE) {
 		d->cvq_live = false;
-		device_failed(d, "the guest's control ring cannot be followed");
+		device_failed_by(d, "the guest's control ring cannot be followed", d->cvq.broke);
 	}
 	if (todo & CVQ_DEVICE_BROKE)
-		device_failed(d,
-			      "a control command was not answered in time, or not as virtio asks");
+		device_failed_by(
+		    d, "a control command was not answered in time, or not as virtio asks",
+		    d->cvq.broke);
 }
 
 /* The guest's own ring, for the control that shows what passing it on would mean. */
@@ -126,7 +98,8 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 	if (ret)
 		return ret;
 	d->cvq.breaks = d->cfg.breaks;
-	d->cvq.committed = on_committed;
+	d->cvq.committed = tell_committed;
+	d->cvq.answered = tell_answered;
 	d->cvq.ctx = d;
 	*out = (struct attach_queue){true,
 				     SVQ_NUM,
@@ -136,8 +109,7 @@ static int shadow_cvq(struct device *d, struct attach_queue *out, const struct d
 				     d->shadow_kick_fd,
 				     d->shadow_call_fd};
 	d->cvq_live = true;
-	if (d->cfg.state)
-		d->cfg.state(d->cfg.ctx, &d->cvq.state);
+	tell_state(d, &d->cvq.state);
 	return 0;
 }
 
@@ -148,6 +120,8 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	unsigned count = attach_queue_count(&d->attach, features);
 	struct err e = {0};
 
+	trace_event(d->cfg.trace, "start", ",\"features\":\"0x%llx\",\"queues\":%u,\"cvq\":%u",
+		    (unsigned long long)features, count, cvq);
 	/*
 	 * This wish may have come in the place of a reset. A device that is still at work would
 	 * answer the last session's command into the rings that are laid out now for the next.
@@ -156,6 +130,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		device_failed(d, e.text);
 		return;
 	}
+	tell_config_anew(d); /* it is what the state begins with */
 	d->cvq_index = cvq;
 	for (unsigned q = 0; q < count && q != cvq; q++)
 		/* The guest's addresses go to the device as they are: its ASID has to hold, not a
@@ -169,8 +144,9 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		if (broken(d->cfg.breaks, BREAK_PASSTHROUGH)) {
 			pass_cvq_through(d, &queues[cvq], &guest[cvq]);
 		} else if (shadow_cvq(d, &queues[cvq], &guest[cvq], features)) {
-			device_failed(
-			    d, "the guest's control ring is not in its RAM, or not a valid ring");
+			device_failed_by(
+			    d, "the guest's control ring is not in its RAM, or not a valid ring",
+			    check_why());
 			(void)attach_reset(&d->attach, &e);
 			return;
 		}
@@ -184,7 +160,8 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 		device_failed(d, e.text);
 		return;
 	}
-	tell_config(d, false); /* the reset has put back what was set before */
+	trace_event(d->cfg.trace, "live", "%s", "");
+	tell_config_anew(d);
 	for (unsigned q = 0; q < count; q++)
 		event_signal(
 		    d->kick_fd[q]); /* what was notified before the queue was enabled is lost */
@@ -193,11 +170,12 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 static void reset(struct device *d)
 {
 	struct err e = {0};
+	int ret = attach_reset(&d->attach, &e);
 
-	if (attach_reset(&d->attach, &e))
+	trace_event(d->cfg.trace, "reset", "%s", ret ? ",\"ok\":false" : "");
+	if (ret)
 		device_failed(d, e.text);
-	else
-		tell_config(d, false);
+	tell_config_anew(d);
 }
 
 /* Take up the latest wish and carry it out. False: close. */
@@ -220,6 +198,8 @@ static bool serve_wish(struct device *d)
 
 	if (wish != WISH_NOTHING)
 		d->cvq_live = false;
+	if (wish == WISH_CLOSE)
+		trace_event(d->cfg.trace, "close", "%s", "");
 	if (wish == WISH_RESET || wish == WISH_CLOSE)
 		reset(d);
 	else if (wish == WISH_START)
@@ -248,6 +228,7 @@ static bool serve(struct device *d)
 	    {.fd = d->config_fd, .events = POLLIN},
 	};
 
+	trace_flush(d->cfg.trace);
 	if (poll(fds, 4, on_deadline(d) ? ms_until(&d->deadline) : -1) < 0)
 		return true; /* a signal: look again */
 	if (fds[0].revents) {
@@ -256,7 +237,7 @@ static bool serve(struct device *d)
 	}
 	if (fds[3].revents) {
 		event_drain(d->config_fd);
-		tell_config(d, true);
+		tell_config_changed(d, true);
 	}
 	if (fds[2].revents) {
 		event_drain(d->shadow_call_fd);
@@ -287,9 +268,12 @@ void *worker_main(void *device)
 
 	if (ret)
 		return NULL;
+	trace_event(d->cfg.trace, "open", ",\"class\":%u,\"features\":\"0x%llx\",\"pairs\":%u",
+		    d->attach.device_id, (unsigned long long)d->attach.features, d->attach.pairs);
 	while (serve(d))
 		;
 	attach_close(&d->attach);
+	trace_flush(d->cfg.trace);
 	pthread_mutex_lock(&d->lock);
 	d->closed = true;
 	pthread_cond_broadcast(&d->done);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The isolation checks by name: every condition under which something of the guest's or the
- * device's is refused. `if (CHECK(QUEUE_HEAD, head >= q->num))` reads, and without RINGFENCE_BREAKS
- * compiles, as its condition alone. With breaks one check can be left out (C10, `--break
+ * device's is refused. `if (CHECK(QUEUE_HEAD, head >= q->num))` reads as its condition alone, and
+ * compiles as that and, where it refuses, a note of which check it was: whoever answers for a
+ * refusal asks check_why(). With breaks one check can be left out (C10, `--break
  * skip-check=NAME`), so that a proof can show that it would be missed. It must never decide
  * anything itself, nor be left out by itself.
  */
@@ -10,6 +11,7 @@
 #define VIRTIO_CHECK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* id, name as --break takes it, what the check refuses */
 #define CHECK_TABLE(X)                                                                             \
@@ -180,12 +182,37 @@ int check_by_name(const char *name);
 
 #define CHECK_NONE (-1)
 
+/*
+ * The check that refused last on this thread (enum check_id), as errno is the error that came last:
+ * a refusal comes up through functions that have a bool or an -errno for it, and the reason is for
+ * people only.
+ */
+extern _Thread_local int check_refused;
+
+static inline bool check_note(enum check_id id)
+{
+	check_refused = (int)id;
+	return true;
+}
+
+static inline void check_forget(void)
+{
+	check_refused = CHECK_NONE;
+}
+
+/** The check that refused last on this thread; NULL if none has since check_forget(). */
+static inline const struct check_info *check_why(void)
+{
+	return check_refused == CHECK_NONE ? NULL : &check_table[check_refused];
+}
+
 #if RINGFENCE_BREAKS
 /*
  * The check that is left out, or CHECK_NONE; loaded and stored atomically. A variable of the
- * process, the only one in virtio/: the checks stand in functions that are given the guest's bytes
- * and nothing else, and an argument that only a proof fills in would have to go through every one
- * of them, and stay in the library without breaks. It is set before the machine starts.
+ * process, the only one in virtio/ beside that of the thread above: the checks stand in functions
+ * that are given the guest's bytes and nothing else, and an argument that only a proof fills in
+ * would have to go through every one of them, and stay in the library without breaks. It is set
+ * before the machine starts.
  */
 extern int check_left_out;
 
@@ -201,14 +228,14 @@ static inline bool check_is_left_out(enum check_id id)
 }
 
 /** Whether @refuse holds, and the check of this name is not left out. */
-#define CHECK(id, refuse) ((refuse) && !check_is_left_out(CHECK_##id))
+#define CHECK(id, refuse) ((refuse) && !check_is_left_out(CHECK_##id) && check_note(CHECK_##id))
 #else
 static inline void check_leave_out(int id)
 {
 	(void)id; /* CHECK_NONE: there is no name that says another */
 }
 
-#define CHECK(id, refuse) (refuse)
+#define CHECK(id, refuse) ((refuse) && check_note(CHECK_##id))
 #endif
 
 #endif

@@ -146,6 +146,9 @@ static void write_queue(struct mmio *m, uint64_t offset, uint32_t value)
 {
 	struct mmio_queue *q = selected(m);
 
+	/* So it is already: Linux takes its queues back once it has reset the device. */
+	if (q && offset == VIRTIO_MMIO_QUEUE_READY && !(value & 1) && !q->ready)
+		return;
 	if (!q || CHECK(MMIO_QUEUE_EARLY, !(m->status & VIRTIO_CONFIG_S_FEATURES_OK)) ||
 	    CHECK(MMIO_QUEUE_LIVE, m->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
@@ -187,9 +190,10 @@ static void write_features(struct mmio *m, uint32_t value)
 	set_half(&m->driver, m->driver_sel, value);
 }
 
-struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uint64_t value)
+static struct mmio_result write_register(struct mmio *m, uint64_t offset, unsigned len,
+					 uint64_t value)
 {
-	struct mmio_result result = {MMIO_NOTHING, 0};
+	struct mmio_result result = {.action = MMIO_NOTHING};
 	uint32_t v = (uint32_t)value;
 
 	/* The config space of the devices behind this is read-only, so offsets past it end here
@@ -213,7 +217,7 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
 		if (CHECK(MMIO_NOTIFY_QUEUE, v >= m->queues) ||
 		    CHECK(MMIO_NOTIFY_EARLY, !(m->status & VIRTIO_CONFIG_S_DRIVER_OK)))
 			break;
-		result = (struct mmio_result){MMIO_NOTIFY, v};
+		result = (struct mmio_result){.action = MMIO_NOTIFY, .notify = v};
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
 		if (v & VIRTIO_MMIO_INT_CONFIG)
@@ -226,6 +230,14 @@ struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uin
 		write_queue(m, offset, v);
 		break;
 	}
+	return result;
+}
+
+struct mmio_result mmio_write(struct mmio *m, uint64_t offset, unsigned len, uint64_t value)
+{
+	check_forget();
+	struct mmio_result result = write_register(m, offset, len, value);
+	result.why = check_why();
 	return result;
 }
 

@@ -47,9 +47,12 @@ enum mmio_action {
 	MMIO_NOTIFY, /* QueueNotify was written and no ioeventfd took it: kick queue @notify */
 };
 
+struct check_info;
+
 struct mmio_result {
 	enum mmio_action action;
 	unsigned notify;
+	const struct check_info *why; /* what refused the write, or a part of it; NULL: nothing */
 };
 
 /** Set up for a device of @device_id with @queues queues of at most @queue_max entries. */

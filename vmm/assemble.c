@@ -71,6 +71,7 @@ static int open_device(struct machine *m, struct err *e)
 	    .deadline_ms = CVQ_DEADLINE_MS,
 	    .wish_ms = WISH_DEADLINE_MS,
 	    .log = on_device_log,
+	    .trace = cfg->trace,
 	    .failed = on_device_failed,
 	    .state = on_device_state,
 	    .config = on_device_config,
@@ -160,6 +161,8 @@ static int wire(struct machine *m, struct err *e)
 					  &m->report};
 	int ret = net_init(&m->net, m->dev, e);
 
+	m->net.log = on_device_log;
+	m->net.ctx = m;
 	if (!ret)
 		ret = net_wire(&m->net, &m->vm, gpa(MACHINE_MMIO_BASE), MACHINE_VIRTIO_GSI, e);
 	if (ret)

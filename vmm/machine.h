@@ -37,7 +37,8 @@ struct machine_config {
 				to work that the device offers; else all that this VMM knows */
 	uint8_t canary_key[16];
 	uint64_t canary_magic;
-	int monitor_fd; /* -1: none; see monitor.h */
+	int monitor_fd;	     /* -1: none; see monitor.h */
+	struct trace *trace; /* the device's (vdpa/device.h); may be NULL */
 	/* All from any thread. @line has no newline and may quote the guest or the device. */
 	void (*stage)(void *ctx, const char *name); /* what is being done now; @name is static */
 	void (*log)(void *ctx, const char *line);

@@ -10,13 +10,18 @@
  */
 #include "net.h"
 
+#include "../virtio/check.h"
+
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#define REFUSALS_TOLD 100 /* writes; what else there is to say must find room in the log, too */
 
 int net_init(struct net *n, struct device *dev, struct err *e)
 {
@@ -25,7 +30,8 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 			  .seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 			  .queues = device_queue_count(dev, device_features(dev)),
 			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
-	size_t len = device_read_config(dev, n->config, sizeof(n->config));
+	uint8_t config[MMIO_CONFIG_MAX];
+	size_t len = device_read_config(dev, config, sizeof(config));
 
 	if (n->config_fd < 0 || n->seen_fd < 0)
 		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
@@ -33,8 +39,7 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 	pthread_mutex_init(&n->order, NULL);
 	pthread_mutex_init(&n->regs, NULL);
 	mmio_init(&n->mmio, device_class(dev), device_features(dev), n->queues,
-		  device_queue_max(dev), n->config,
-		  len < sizeof(n->config) ? len : sizeof(n->config));
+		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
 	return 0;
 }
 
@@ -79,8 +84,10 @@ static bool resetting(struct net *n)
 
 /*
  * A driver that resets must read status until it is 0 (virtio 1.3 section 4.2.2.1), so a reset that
- * is still going on shows as the status of before. One that goes on without looking writes a new
- * status and sees that; the device's thread carries out its start after the reset.
+ * is still going on shows as the status of before; when it is over, its config space has been told
+ * (net_config()). Nothing of an earlier one is shown meanwhile, for a device may keep its own. One
+ * that goes on without looking writes a new status and sees that; the device's thread carries out
+ * its start after the reset.
  */
 static uint64_t read_register(struct net *n, uint64_t offset, unsigned len)
 {
@@ -143,6 +150,28 @@ static void count_queues(struct net *n)
 	m->queues = settled ? device_queue_count(n->dev, m->driver) : n->queues;
 }
 
+/* How many refusals it makes with this one; 0: none, or one that is not told any more. With @regs
+ * held. */
+static unsigned count_refusal(struct net *n, const struct mmio_result *r)
+{
+	return r->why && n->log && n->refusals <= REFUSALS_TOLD ? ++n->refusals : 0;
+}
+
+/* Without the locks: a log that nobody reads may hold up this CPU, but no other. */
+static void log_refusal(const struct net *n, const struct bus_access *a,
+			const struct check_info *why, unsigned nth)
+{
+	char line[160];
+
+	snprintf(line, sizeof(line),
+		 "register write refused: offset 0x%03llx, %u bytes, value 0x%llx: %s: %s",
+		 (unsigned long long)a->offset, a->len, (unsigned long long)a->value, why->name,
+		 why->refuses);
+	n->log(n->ctx, nth <= REFUSALS_TOLD
+			   ? line
+			   : "more register writes are refused, which is not told any more");
+}
+
 static void write_register(struct net *n, const struct bus_access *a)
 {
 	pthread_mutex_lock(&n->order);
@@ -154,9 +183,9 @@ static void write_register(struct net *n, const struct bus_access *a)
 		n->reset =
 		    NET_RESET_ASKING; /* from now on, so that no other CPU reads 0 too early */
 		n->old_status = old_status ? old_status : n->old_status;
-		mmio_set_config(&n->mmio, 0, n->config, n->mmio.config_len);
 	}
 	count_queues(n);
+	unsigned refusal = count_refusal(n, &todo);
 	pthread_mutex_unlock(&n->regs);
 
 	switch (todo.action) {
@@ -173,6 +202,8 @@ static void write_register(struct net *n, const struct bus_access *a)
 		break;
 	}
 	pthread_mutex_unlock(&n->order);
+	if (refusal)
+		log_refusal(n, a, todo.why, refusal);
 }
 
 /* UNTRUSTED: guest */

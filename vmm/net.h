@@ -22,6 +22,9 @@ enum net_reset { NET_RESET_NONE, NET_RESET_ASKING, NET_RESET_ASKED };
 
 struct net {
 	struct device *dev;
+	/* Told of a write that was refused, from a vCPU's thread; may be set after net_init(). */
+	void (*log)(void *ctx, const char *line);
+	void *ctx;
 	int config_fd; /* an irqfd of ours, for what the device itself has to say */
 	int seen_fd;   /* an ioeventfd of ours: the driver has seen a used buffer */
 	pthread_mutex_t
@@ -29,8 +32,8 @@ struct net {
 	pthread_mutex_t regs; /* the registers below; @order comes first */
 	struct mmio mmio;
 	unsigned queues; /* with the control queue, which is there only if CTRL_VQ was negotiated */
-	uint8_t config[MMIO_CONFIG_MAX]; /* the config space after a reset */
 	enum net_reset reset;
+	unsigned refusals;   /* writes that the log was told of */
 	uint32_t old_status; /* before the reset that is going on; never 0 */
 };
 
@@ -48,8 +51,8 @@ void net_access(void *ctx, struct bus_access *a);
 /** Control commands have left the device in @state: from its thread (device_config.state). */
 void net_state(struct net *n, const struct ctrl_state *state);
 
-/** The device's config space is now this, and the device may interrupt for it: from its thread
- * (device_config.config). */
+/** The device's config space is now this, after a reset too, and the device may interrupt for it:
+ * from its thread (device_config.config). */
 void net_config(struct net *n, const void *config, size_t len, bool interrupt);
 
 /** The device has failed, or does not come back from a reset: tell the driver (DEVICE_NEEDS_RESET).

@@ -9,6 +9,7 @@
 #include "../vdpa/breaks.h"
 #include "../vdpa/clock.h"
 #include "../vdpa/statefile.h"
+#include "../vdpa/trace.h"
 #include "../virtio/check.h"
 #include "boot_image.h"
 #include "console.h"
@@ -55,10 +56,12 @@ struct run {
 	atomic_uint records;
 	bool state_failed; /* the device's thread's, as is the next */
 	char state[CTRL_PRINT_MAX];
+	struct trace *trace;
 	int stop_fd;	  /* main thread -> machine's thread: end it */
 	int over_fd;	  /* machine's thread -> main thread: wakes it to see @over */
 	atomic_bool over; /* what follows is filled */
 	bool ended;	  /* by itself */
+	bool stuck;	  /* a thread is, which may still come back to what is here */
 	struct machine_end end;
 };
 
@@ -89,6 +92,7 @@ static void on_stage(void *ctx, const char *name)
 	struct run *r = ctx;
 
 	atomic_store(&r->stage, name);
+	trace_text(r->trace, "stage", "stage", name);
 	say_verbose(r, name);
 }
 
@@ -172,6 +176,8 @@ static int prepare(struct run *r, struct err *e)
 	const struct boot_files files = {o->kernel, o->initrd, o->cmdline};
 	int ret = choose_canary(r, e);
 
+	if (!ret)
+		ret = trace_open(&r->trace, o->trace, e);
 	if (!ret && o->monitor_fd >= 0)
 		ret = monitor_check(o->monitor_fd, e);
 	if (ret)
@@ -190,6 +196,7 @@ static int prepare(struct run *r, struct err *e)
 	    .expect_offered = o->expect_offered,
 	    .canary_magic = o->canary_magic,
 	    .monitor_fd = o->monitor_fd,
+	    .trace = r->trace,
 	    .stage = on_stage,
 	    .log = on_log,
 	    .record = on_record,
@@ -235,11 +242,13 @@ static void *machine_thread(void *arg)
 
 	if (machine_create(&m, &r->cfg, &end.e)) {
 		r->ended = true;
+		r->stuck = end.e.kind == ERR_TIMEOUT; /* the device's thread, in its open */
 	} else {
 		r->ended = machine_start(m, &end.e) || machine_wait(m, r->stop_fd, &end);
-		if (!machine_destroy(m))
-			say(r, "a thread is stuck in the kernel; the end of the process cleans up");
+		r->stuck = !machine_destroy(m);
 	}
+	if (m && r->stuck)
+		say(r, "a thread is stuck in the kernel; the end of the process cleans up");
 	r->end = end;
 	atomic_store(&r->over, true);
 	(void)eventfd_write(r->over_fd, 1);
@@ -352,6 +361,16 @@ static int supervise(struct run *r, struct err *e)
 	return watch(r, signal_fd);
 }
 
+/* The trace's end, unless somebody may still write to it. What it lacks is a failure of the run's.
+ */
+static int end_trace(struct run *r, struct err *e)
+{
+	if (atomic_load(&r->over) && !r->stuck)
+		return trace_close(r->trace, e);
+	trace_flush(r->trace);
+	return 0;
+}
+
 int run_main(int argc, char **argv)
 {
 	/* Static: a thread that is stuck may look at it until the very end of the process. */
@@ -375,6 +394,10 @@ int run_main(int argc, char **argv)
 		check_leave_out(r.opts.skip_check);
 		ret = supervise(&r, &e);
 		tty_restore();
+		int closed = end_trace(&r, &e);
+		if (closed && ret > 0)
+			say_last(&r, e.text);
+		ret = ret ? ret : closed;
 	}
 	if (ret >= 0)
 		return ret;

@@ -38,6 +38,7 @@ const char run_usage[] =
     "      --state FILE        keep what control commands have left in FILE, written before the "
     "guest sees\n"
     "                          an answer: JSON if it ends in .json, else text\n"
+    "      --trace FILE        write each control command and what it left to FILE, as JSON lines\n"
     "      --monitor FD        send memory and records to a judge on this inherited socket\n"
     "      --timeout S         deadline of the whole run in seconds (20; Linux: none)\n"
     "  -v, --verbose  -q, --quiet  --color=auto|always|never  -h, --help  -V, --version\n"
@@ -64,6 +65,7 @@ enum {
 	OPT_BREAK,
 	OPT_MONITOR,
 	OPT_STATE,
+	OPT_TRACE,
 	OPT_TIMEOUT,
 	OPT_COLOR,
 };
@@ -86,6 +88,7 @@ static const struct option long_options[] = {
     {"private-cvq", no_argument, NULL, OPT_PRIVATE_CVQ},
     {"break", required_argument, NULL, OPT_BREAK},
     {"state", required_argument, NULL, OPT_STATE},
+    {"trace", required_argument, NULL, OPT_TRACE},
     {"monitor", required_argument, NULL, OPT_MONITOR},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"verbose", no_argument, NULL, 'v'},
@@ -314,6 +317,9 @@ static int parse_common_option(struct run_opts *o, int opt, const char *arg, str
 	case OPT_STATE:
 		o->state = arg;
 		return *arg ? 0 : bad(e, "--state", arg, "must be the name of a file");
+	case OPT_TRACE:
+		o->trace = arg;
+		return *arg ? 0 : bad(e, "--trace", arg, "must be the name of a file");
 	case OPT_TIMEOUT:
 		o->has_timeout = true;
 		return opts_seconds(arg, &o->timeout_ms)

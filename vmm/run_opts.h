@@ -34,6 +34,7 @@ struct run_opts {
 	uint32_t breaks;
 	int skip_check;	     /* enum check_id that is left out, or CHECK_NONE */
 	const char *state;   /* a file for the control state, or NULL */
+	const char *trace;   /* a file for the trace, or NULL */
 	int monitor_fd;	     /* -1: none */
 	unsigned timeout_ms; /* 0: none */
 	bool verbose, quiet;

@@ -2,8 +2,9 @@
 /*
  * Every control command, through the shadow CVQ and a real kernel to the VDUSE device and back: the
  * answers, and after each of them the state that both ends have written down, byte for byte. Then
- * the state is replayed on the device after a reset. On a device with one pair of queues, and on
- * one with four. It must never take a time-out for an answer.
+ * the state is replayed on the device after a reset, and at the end both ends' traces must have the
+ * same commands and states in the same order. On a device with one pair of queues, and on one with
+ * four. It must never take a time-out for an answer.
  */
 #include "../../vdpa/device.h"
 #include "../../virtio/ctrl.h"
@@ -32,6 +33,8 @@
 #define PAIRS 4u
 #define WAIT_MS 3000
 #define DEVICE_STATE "/tmp/device.json"
+#define DEVICE_TRACE "/tmp/device.trace"
+#define VMM_TRACE "/tmp/vmm.trace"
 #define F(name) (1ull << VIRTIO_NET_F_##name)
 
 static struct {
@@ -101,7 +104,8 @@ static bool start_device(char node[64])
 		close(out[0]);
 		close(out[1]);
 		execl("/bin/ringfence", "ringfence", "device", "--name", "trip", "--state",
-		      DEVICE_STATE, "--timeout", "120", "--queue-pairs", pairs, (char *)NULL);
+		      DEVICE_STATE, "--trace", DEVICE_TRACE, "--timeout", "120", "--queue-pairs",
+		      pairs, (char *)NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -298,9 +302,86 @@ static void replay(uint64_t features)
 	check(!strcmp(t.json, before) && device_agrees(), "and leads to the state of before");
 }
 
+/* ---- the traces ---- */
+
+/* The next state of a trace, as it is written there, into @line; NULL: there is no more. */
+static const char *next_state(FILE *f, char **line, size_t *room)
+{
+	while (f && getline(line, room, f) > 0) {
+		const char *at = strstr(*line, "\"ev\":\"state\",\"state\":");
+		if (at)
+			return at;
+	}
+	return NULL;
+}
+
+/* Whether the two have the same states in the same order, and how many. */
+static bool same_states(unsigned *count)
+{
+	FILE *f[2] = {fopen(DEVICE_TRACE, "r"), fopen(VMM_TRACE, "r")};
+	char *line[2] = {NULL, NULL};
+	size_t room[2] = {0, 0};
+	bool same = true;
+
+	for (*count = 0; same; ++*count) {
+		const char *a = next_state(f[0], &line[0], &room[0]),
+			   *b = next_state(f[1], &line[1], &room[1]);
+		if (!a && !b)
+			break;
+		same = a && b && !strcmp(a, b);
+		if (!same)
+			printf("# state %u, the device: %s# the VMM: %s", *count, a ? a : "none\n",
+			       b ? b : "none\n");
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		free(line[i]);
+		if (f[i])
+			fclose(f[i]);
+	}
+	return same;
+}
+
+/* Whether the VMM's trace says why of each command that was refused. */
+static bool says_why(void)
+{
+	FILE *f = fopen(VMM_TRACE, "r");
+	char *line = NULL;
+	size_t room = 0;
+	unsigned refused = 0, reasons = 0;
+
+	while (f && getline(&line, &room, f) > 0) {
+		bool cvq = strstr(line, "\"ev\":\"cvq\"");
+		refused += cvq && strstr(line, "\"ack\":1");
+		reasons += cvq && strstr(line, "\"why\":\"");
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return refused > 10 && refused == reasons;
+}
+
+static void stop_device(void)
+{
+	kill(t.child, SIGTERM);
+	waitpid(t.child, NULL, 0);
+	t.child = 0;
+}
+
+static void traces(struct trace *trace)
+{
+	struct err e = {0};
+	unsigned count;
+
+	check(!trace_close(trace, &e), "the VMM's trace is whole");
+	stop_device();
+	check(same_states(&count) && count > 30, "both traces have the same states");
+	check(says_why(), "the VMM's says of each refusal why");
+}
+
 static int trip(void)
 {
 	struct err e = {0};
+	struct trace *trace;
 	char node[64];
 	int fd = memfd_create("ram", MFD_CLOEXEC);
 
@@ -309,6 +390,10 @@ static int trip(void)
 		    : mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (t.ram == MAP_FAILED || gmem_add(&t.mem, gpa(0), RAM_SIZE, t.ram) || !start_device(node))
 		return 70;
+	if (trace_open(&trace, VMM_TRACE, &e)) {
+		fprintf(stderr, "trip: %s\n", e.text);
+		return err_exit_code(e.kind);
+	}
 	const struct device_config cfg = {.path = node,
 					  .mem = &t.mem,
 					  .placement = PLACE_HOLE,
@@ -317,6 +402,7 @@ static int trip(void)
 					  .deadline_ms = 1000,
 					  .wish_ms = 2000,
 					  .log = on_log,
+					  .trace = trace,
 					  .failed = on_failed,
 					  .state = on_state,
 					  .config = on_config};
@@ -338,7 +424,10 @@ static int trip(void)
 	results();
 	announce();
 	replay(features);
-	check(device_close(t.dev), "the device is closed");
+	bool closed = device_close(t.dev);
+	check(closed, "the device is closed");
+	if (closed) /* else a thread may still write to it */
+		traces(trace);
 	return 0;
 }
 
@@ -352,10 +441,8 @@ int main(void)
 		memset(&t, 0, sizeof(t));
 		t.pairs = pairs;
 		ret = trip();
-		if (t.child > 0) {
-			kill(t.child, SIGTERM);
-			waitpid(t.child, NULL, 0);
-		}
+		if (t.child > 0)
+			stop_device();
 		done += t.done;
 		bad += t.bad;
 	}

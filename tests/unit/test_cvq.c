@@ -2,6 +2,7 @@
 /* The walk of a command from the guest's ring to the shadow ring and back, and every way it can go
  * wrong. */
 #include "../../vdpa/cvq.h"
+#include "../../virtio/check.h"
 #include "guest_ring.h"
 
 #include <linux/virtio_net.h>
@@ -398,6 +399,146 @@ static void malformed_chains_come_back_empty(void **state)
 	pushed(1, 0, 0);
 }
 
+/* ---- why a command comes to nothing ---- */
+
+static struct {
+	unsigned count;
+	char why[32];
+	uint8_t ack;
+	size_t len, pushed;
+} answered;
+
+static void on_answered(void *ctx, const struct cvq *q, uint8_t ack)
+{
+	assert_ptr_equal(ctx, &told);
+	answered.count++;
+	answered.ack = ack;
+	answered.len = (size_t)q->chain.readable_len;
+	answered.pushed = ring_used(&r)->idx;
+	snprintf(answered.why, sizeof(answered.why), "%s",
+		 ack ? q->why ? q->why->name : "nobody knows" : "");
+}
+
+static void hear(void)
+{
+	memset(&answered, 0, sizeof(answered));
+	c.answered = on_answered;
+	c.ctx = &told;
+}
+
+static void heard(unsigned count, size_t len, const char *why)
+{
+	assert_int_equal(answered.count, count);
+	assert_int_equal(answered.len, len);
+	assert_string_equal(answered.why, why);
+	assert_int_equal(answered.ack, *why ? VIRTIO_NET_ERR : VIRTIO_NET_OK);
+	assert_int_equal(answered.pushed, count - 1); /* before the guest can see it */
+}
+
+static void a_refusal_has_its_reason(void **state)
+{
+	static const struct {
+		uint8_t cmd[12];
+		unsigned len;
+		const char *why;
+	} cases[] = {
+	    {{0}, 0, "ctrl-short"},
+	    {{1}, 1, "ctrl-short"},
+	    {{0x7f, 0, 1}, 3, "ctrl-unknown"},
+	    {{1, 1, 2, 0, 0, 0, 0}, 7, "ctrl-length"},
+	    {{2, 0, 5, 0}, 4, "ctrl-feature"},
+	    {{1, 0, 0, 0, 0, 0}, 6, "ctrl-mac-count"},
+	    {{1, 0, 1, 0, 0, 0, 9, 9}, 8, "ctrl-mac-table"},
+	    {{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9}, 11, "ctrl-mac-end"},
+	    {{6, 3, 2, 0, 0, 0}, 6, "ctrl-coal-queue"},
+	    {{6, 3, 1, 0, 0, 0}, 6, "cvq-result-room"},
+	};
+	const unsigned count = sizeof(cases) / sizeof(cases[0]);
+
+	(void)state;
+	hear();
+	for (unsigned i = 0; i < count; i++) {
+		ring_command(&r, 0, cases[i].cmd, cases[i].len);
+		assert_int_equal(cvq_guest_kick(&c), CVQ_INTERRUPT);
+		heard(i + 1, cases[i].len, cases[i].why);
+	}
+	ring_set(&r, 0, 0x4000, CTRL_COMMAND_MAX + 100, VRING_DESC_F_NEXT, 1);
+	ring_offer(&r, 0);
+	cvq_guest_kick(&c);
+	heard(count + 1, CTRL_COMMAND_MAX + 100, "ctrl-long");
+	ring_set(&r, 0, 0x4000, 8, 0, 0);
+	ring_offer(&r, 0);
+	cvq_guest_kick(&c);
+	heard(count + 2, 8, "cvq-ack-room");
+}
+
+static void a_malformed_chain_has_its_reason(void **state)
+{
+	static const struct {
+		uint64_t at;
+		uint32_t len;
+		unsigned flags, next;
+		const char *why;
+	} cases[] = {
+	    {0x4000, 8, VRING_DESC_F_NEXT, 0, "chain-loop"},
+	    {0x4000, 8, VRING_DESC_F_NEXT, RING_NUM, "chain-next"},
+	    {RING_RAM - 4, 8, 0, 0, "chain-ram"},
+	    {0x4000, 8, VRING_DESC_F_INDIRECT, 0, "chain-indirect"},
+	    {0x4000, 8, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1, "chain-order"},
+	};
+
+	(void)state;
+	hear();
+	ring_set(&r, 1, 0x4000, 8, 0, 0);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ring_set(&r, 0, cases[i].at, cases[i].len, cases[i].flags, cases[i].next);
+		ring_offer(&r, 0);
+		assert_int_equal(cvq_guest_kick(&c), CVQ_INTERRUPT);
+		heard(i + 1, 0, cases[i].why);
+	}
+	ring_avail(&r)->idx = 0x8000;
+	assert_int_equal(cvq_guest_kick(&c), CVQ_GUEST_BROKE);
+	assert_string_equal(c.broke->name, "queue-ahead");
+}
+
+static void what_the_device_does_is_the_reason(void **state)
+{
+	struct vring_used *used = (void *)a.writable;
+
+	(void)state;
+	hear();
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	assert_int_equal(answered.count, 0);
+	device_answers(VIRTIO_NET_OK);
+	heard(1, sizeof(set_mac), "");
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	device_answers(VIRTIO_NET_ERR);
+	heard(2, sizeof(set_mac), "device-err");
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	used->ring[used->idx % SVQ_NUM] = (struct vring_used_elem){1, 1};
+	used->idx++;
+	assert_int_equal(cvq_device_call(&c), CVQ_INTERRUPT | CVQ_DEVICE_BROKE);
+	heard(3, sizeof(set_mac), "svq-id");
+	assert_string_equal(c.broke->name, "svq-id");
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	heard(4, sizeof(set_mac), "cvq-dead");
+}
+
+static void an_answer_that_is_late_is_the_reason(void **state)
+{
+	(void)state;
+	hear();
+	ring_command(&r, 0, set_mac, sizeof(set_mac));
+	cvq_guest_kick(&c);
+	(void)cvq_timeout(&c);
+	heard(1, sizeof(set_mac), "device-late");
+	assert_string_equal(c.broke->name, "device-late");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -422,6 +563,10 @@ int main(void)
 	    TEST(a_result_of_another_length_is_not_believed),
 	    TEST(a_result_that_is_not_written_tells_nothing),
 	    TEST(statistics_are_as_long_as_there_is_room),
+	    TEST(a_refusal_has_its_reason),
+	    TEST(a_malformed_chain_has_its_reason),
+	    TEST(what_the_device_does_is_the_reason),
+	    TEST(an_answer_that_is_late_is_the_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

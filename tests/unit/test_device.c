@@ -18,10 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CVQ_BITS (1ull << 17 | 1ull << 18 | 1ull << 23)
+#define CVQ_BITS (1ull << 5 | 1ull << 17 | 1ull << 18 | 1ull << 23)
 
 static struct guest_ring *r;
 static struct device *d;
+static struct trace *trace;
 static atomic_int failures;
 static const uint8_t set_mac[] = {1, 1, 2, 0, 0, 1, 2, 3};
 
@@ -30,6 +31,16 @@ static void on_failed(void *ctx, const char *why)
 	(void)ctx;
 	(void)why;
 	atomic_fetch_add(&failures, 1);
+}
+
+static atomic_int lines;
+static char last_line[200]; /* to be read once @lines has risen */
+
+static void on_log(void *ctx, const char *line)
+{
+	(void)ctx;
+	snprintf(last_line, sizeof(last_line), "%s", line);
+	atomic_fetch_add(&lines, 1);
 }
 
 /* What the device's thread has told last, and how often. */
@@ -78,6 +89,8 @@ static int open_broken(uint32_t breaks, unsigned deadline_ms, struct err *e)
 				    .canary_magic = 0x1122334455667788,
 				    .deadline_ms = deadline_ms,
 				    .wish_ms = wish_ms,
+				    .log = on_log,
+				    .trace = trace,
 				    .failed = on_failed,
 				    .state = on_state,
 				    .config = on_config,
@@ -103,8 +116,9 @@ static int setup(void **state)
 	(void)state;
 	fake_reset();
 	failures = 0;
-	states = configs = 0;
+	states = configs = lines = 0;
 	wish_ms = 2000;
+	trace = NULL;
 	r = aligned_alloc(4096, (sizeof(*r) + 4095) / 4096 * 4096);
 	ring_init(r);
 	return 0;
@@ -261,6 +275,7 @@ static void what_a_command_leaves_is_told(void **state)
 	open_and_start();
 	assert_int_equal(states, 1); /* the one to begin with */
 	assert_int_equal(last_state.mac_set, false);
+	configs = 0;
 	set_the_address(1, 0x5a);
 	assert_int_equal(states, 1);
 	set_the_address(0, 0x5b);
@@ -279,7 +294,7 @@ static void a_config_interrupt_is_passed_on(void **state)
 {
 	(void)state;
 	open_and_start();
-	assert_int_equal(configs, 0);
+	configs = 0;
 	eventfd_write(fake.config_fd, 1); /* for nothing */
 	poll(NULL, 0, 30);
 	assert_int_equal(configs, 0);
@@ -295,6 +310,47 @@ static void a_config_interrupt_is_passed_on(void **state)
 	assert_int_equal(configs, 2);
 	assert_int_equal(config_byte, 0x5a);
 	assert_false(config_interrupt);
+	device_close(d);
+}
+
+/* A parent may keep its config space over a reset, as vdpa_sim does: what it has is told all the
+ * same, for the registers know only what they were told. */
+static void what_is_kept_over_a_reset_is_told_again(void **state)
+{
+	(void)state;
+	open_and_start();
+	set_the_address(0, 0x5b);
+	configs = 0;
+	assert_true(device_reset(d, 1000));
+	assert_int_equal(configs, 1);
+	assert_int_equal(config_byte, 0x5b);
+	assert_false(config_interrupt);
+	configs = 0;
+	start_it();
+	assert_true(configs > 0);
+	assert_int_equal(config_byte, 0x5b);
+	assert_memory_equal(last_state.mac, "\x5b\x5b\x5b\x5b\x5b\x5b", 6);
+	configs = 0;
+	fake.fail_call = "get_config"; /* then it is as it was */
+	assert_true(device_reset(d, 1000));
+	assert_int_equal(configs, 1);
+	assert_int_equal(config_byte, 0x5b);
+	device_close(d);
+}
+
+/* The same of a start that comes in the place of a reset: the state begins with what that reset has
+ * left, not with what the last session had. */
+static void a_start_begins_with_what_the_reset_left(void **state)
+{
+	(void)state;
+	open_and_start();
+	set_the_address(0, 0x5b);
+	fake.config = 0x5a;
+	configs = 0;
+	start_it();
+	assert_memory_equal(last_state.mac, "\x5a\x5a\x5a\x5a\x5a\x5a", 6);
+	assert_true(configs > 0);
+	assert_int_equal(config_byte, 0x5a);
 	device_close(d);
 }
 
@@ -363,6 +419,140 @@ static void a_flood_is_served_in_turns(void **state)
 		poll(NULL, 0, 5);
 	assert_int_equal(ring_used(r)->idx, RING_NUM + 1);
 	device_close(d);
+}
+
+/* Kick, and wait for the answer, which is the @nth in all. */
+static void kick_and_wait(uint16_t nth)
+{
+	eventfd_t n;
+
+	eventfd_write(device_kick_fd(d, 2), 1);
+	assert_true(readable(device_call_fd(d, 2), 2000));
+	eventfd_read(device_call_fd(d, 2), &n);
+	assert_int_equal(ring_used(r)->idx, nth);
+}
+
+static void a_refused_command_is_logged_with_its_reason(void **state)
+{
+	static const uint8_t unknown[] = {0x7f, 5, 1};
+
+	(void)state;
+	open_and_start();
+	ring_command(r, 0, unknown, sizeof(unknown));
+	kick_and_wait(1);
+	assert_int_equal(lines, 1);
+	assert_string_equal(last_line, "control command refused: class 127 command 5, 3 bytes: "
+				       "ctrl-unknown: a command that is not known");
+	ring_command(r, 0, unknown, 1);
+	kick_and_wait(2);
+	assert_int_equal(lines, 2);
+	assert_string_equal(last_line, "control command refused: no header, 1 bytes: "
+				       "ctrl-short: a command shorter than its header");
+	set_the_address(1, 0x5a);
+	assert_int_equal(lines, 3);
+	assert_string_equal(last_line, "control command refused: class 1 command 1, 8 bytes: "
+				       "device-err: the device says ERR");
+	set_the_address(0, 0x5b);
+	assert_int_equal(lines, 3);
+	assert_int_equal(failures, 0);
+	device_close(d);
+}
+
+static void a_flood_of_refusals_does_not_fill_the_log(void **state)
+{
+	static const uint8_t unknown[] = {0x7f, 0, 1};
+
+	(void)state;
+	open_and_start();
+	for (uint16_t n = 1; n <= 300; n++) {
+		ring_command(r, 0, unknown, sizeof(unknown));
+		kick_and_wait(n);
+	}
+	assert_int_equal(lines, 101);
+	assert_non_null(strstr(last_line, "not told any more"));
+	ring_avail(r)->idx = 0x8000; /* what is no refusal finds room */
+	eventfd_write(device_kick_fd(d, 2), 1);
+	wait_for_failure();
+	assert_int_equal(lines, 102);
+	assert_string_equal(last_line, "the guest's control ring cannot be followed: queue-ahead: "
+				       "an available index further ahead than the ring is long");
+	device_close(d);
+}
+
+/* ---- the trace ---- */
+
+#define TRACE "/tmp/test_device.XXXXXX"
+
+static char *read_trace(const char *path)
+{
+	static char text[0x10000];
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+/* Whether @text has these, in this order. */
+static void has(const char *text, const char *const *parts)
+{
+	for (; *parts; parts++) {
+		const char *at = strstr(text, *parts);
+		if (!at)
+			print_error("no %s in: %s\n", *parts, text);
+		assert_non_null(at);
+		text = at + strlen(*parts);
+	}
+}
+
+static void a_trace_has_the_commands_and_what_they_left(void **state)
+{
+	static const char *const want[] = {
+	    "\"ev\":\"open\",\"class\":1,",
+	    "\"ev\":\"start\",\"features\":\"0x100860020\",\"queues\":3,\"cvq\":2}",
+	    "\"ev\":\"state\",\"state\":{\"mac\":\"5a:5a:5a:5a:5a:5a\"",
+	    "\"ev\":\"live\"}",
+	    "\"ev\":\"cvq\",\"class\":127,\"cmd\":0,\"len\":3,\"ack\":1,\"why\":\"ctrl-unknown\"}",
+	    "\"ev\":\"cvq\",\"class\":1,\"cmd\":1,\"len\":8,\"ack\":1,\"why\":\"device-err\"}",
+	    "\"ev\":\"cvq\",\"class\":1,\"cmd\":1,\"len\":8,\"ack\":0}",
+	    "\"ev\":\"config\",\"config\":\"5b5b5b5b5b5b5b5b\",\"interrupt\":false}",
+	    "\"ev\":\"state\",\"state\":{\"mac\":\"02:00:00:01:02:03\"",
+	    "\"ev\":\"config\",\"config\":\"7777777777777777\",\"interrupt\":true}",
+	    "\"ev\":\"reset\"}",
+	    "\"ev\":\"start\"",
+	    "\"ev\":\"failed\",\"why\":\"set_group_asid(fake)",
+	    "\"ev\":\"close\"}",
+	    "\"ev\":\"reset\"}",
+	    "\"ev\":\"end\"}",
+	    NULL};
+	static const uint8_t unknown[] = {0x7f, 0, 1};
+	char path[] = TRACE;
+	struct err e = {0};
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(trace_open(&trace, path, &e), 0);
+	open_and_start();
+	ring_command(r, 0, unknown, sizeof(unknown));
+	kick_and_wait(1);
+	set_the_address(1, 0x5a);
+	set_the_address(0, 0x5b);
+	configs = 0;
+	fake.config = 0x77;
+	eventfd_write(fake.config_fd, 1);
+	for (int i = 0; i < 200 && configs == 0; i++)
+		poll(NULL, 0, 5);
+	poll(NULL, 0, 30);
+	has(read_trace(path), (const char *const[]){"7777", NULL}); /* of a VMM that is killed */
+	assert_true(device_reset(d, 1000));
+	fake.fail_call = "set_group_asid";
+	start_it();
+	fake.fail_call = NULL;
+	assert_true(device_close(d));
+	assert_int_equal(trace_close(trace, &e), 0);
+	has(read_trace(path), want);
+	unlink(path);
 }
 
 static void a_ring_that_breaks_is_told(void **state)
@@ -553,6 +743,7 @@ static void a_bad_control_ring_is_told(void **state)
 		poll(NULL, 0, 5);
 	assert_int_equal(failures, 1);
 	assert_int_not_equal(fake.status, 15);
+	assert_non_null(strstr(last_line, "queue-desc-ram"));
 	device_close(d);
 }
 
@@ -647,10 +838,15 @@ int main(void)
 		TEST(without_ctrl_vq_there_is_no_control_queue),
 		TEST(what_a_command_leaves_is_told),
 		TEST(a_config_interrupt_is_passed_on),
+		TEST(what_is_kept_over_a_reset_is_told_again),
+		TEST(a_start_begins_with_what_the_reset_left),
 		TEST(no_answer_is_an_error_in_time),
 		TEST(a_deadline_is_not_early),
 		TEST(what_was_notified_before_the_start_is_found),
 		TEST(a_flood_is_served_in_turns),
+		TEST(a_refused_command_is_logged_with_its_reason),
+		TEST(a_flood_of_refusals_does_not_fill_the_log),
+		TEST(a_trace_has_the_commands_and_what_they_left),
 		TEST(a_ring_that_breaks_is_told),
 		TEST(a_reset_that_fails_is_told),
 #if RINGFENCE_BREAKS

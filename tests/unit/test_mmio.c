@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtio-mmio registers: the driver's steps in order, and everything out of order. */
+#include "../../virtio/check.h"
 #include "../../virtio/mmio.h"
 #include "test.h"
 
@@ -216,6 +217,55 @@ static void a_change_of_the_config_space_shows(void **state)
 	assert_int_equal(rd(0x060), 1); /* and no interrupt: it was the driver's own wish */
 }
 
+static void refused(uint64_t offset, uint32_t v, const char *why)
+{
+	struct mmio_result got = mmio_write(&m, offset, 4, v);
+
+	assert_int_equal(got.action, MMIO_NOTHING);
+	assert_non_null(got.why);
+	assert_string_equal(got.why->name, why);
+}
+
+static void taken(uint64_t offset, uint32_t v)
+{
+	assert_null(mmio_write(&m, offset, 4, v).why);
+}
+
+static void a_refusal_has_its_reason(void **state)
+{
+	(void)state;
+	assert_string_equal(mmio_write(&m, 0x038, 2, 4).why->name, "mmio-write-width");
+	refused(0x020, 1, "mmio-features-early");
+	refused(0x038, 64, "mmio-queue-early");
+	taken(0x044, 0); /* as it is: a driver takes its queues back after a reset */
+	refused(0x050, 0, "mmio-notify-early");
+	refused(0x050, 3, "mmio-notify-queue");
+	taken(0x070, 1);
+	taken(0x070, 3);
+	refused(0x070, 11, "mmio-ok-version");
+	refused(0x070, 7, "mmio-ok-first");
+	refused(0x070, 0x43, "mmio-status-bits");
+	taken(0x024, 1);
+	taken(0x020, 1);
+	taken(0x070, 11);
+	refused(0x020, 1, "mmio-features-late");
+	taken(0x030, 1);
+	refused(0x038, 512, "mmio-num-max");
+	refused(0x038, 100, "mmio-num-power");
+	refused(0x044, 1, "mmio-ready-num");
+	taken(0x038, 64);
+	taken(0x044, 1);
+	refused(0x038, 32, "mmio-queue-ready");
+	taken(0x030, 3);
+	refused(0x038, 32, "mmio-queue-sel");
+	(void)rd(0x034); /* to look is no mistake, and its reason none of the next write's */
+	taken(0x030, 0);
+	assert_null(mmio_write(&m, 0x070, 4, 15).why);
+	refused(0x038, 32, "mmio-queue-live");
+	assert_null(mmio_write(&m, 0x050, 4, 1).why);
+	assert_null(mmio_write(&m, 0x070, 4, 0).why);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +278,7 @@ int main(void)
 	    cmocka_unit_test_setup(odd_accesses_do_nothing, setup),
 	    cmocka_unit_test_setup(failure_is_told_until_reset, setup),
 	    cmocka_unit_test_setup(a_change_of_the_config_space_shows, setup),
+	    cmocka_unit_test_setup(a_refusal_has_its_reason, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

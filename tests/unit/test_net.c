@@ -25,6 +25,8 @@ static struct {
 	struct device_queue queue[DEVICE_QUEUES_MAX];
 	unsigned count;
 	bool slow, idle; /* resets take longer than one waits; they are done */
+	uint8_t config[8];
+	bool forgets; /* a reset brings the config space back that was there first */
 	int kick[DEVICE_QUEUES_MAX];
 } dev;
 
@@ -86,12 +88,23 @@ void device_start(struct device *d, uint64_t features, const struct device_queue
 	memcpy(dev.queue, queues, count * sizeof(*queues));
 }
 
+/* The device's thread: it tells what it has after each reset (device_config.config). */
+static void reset_is_done(void)
+{
+	if (dev.forgets)
+		memcpy(dev.config, config, sizeof(config));
+	net_config(&n, dev.config, sizeof(dev.config), false);
+	dev.idle = true;
+}
+
 bool device_reset(struct device *d, unsigned wait_ms)
 {
 	(void)d;
 	assert_int_equal(wait_ms, NET_RESET_MS);
 	dev.resets++;
 	dev.idle = !dev.slow;
+	if (dev.idle)
+		reset_is_done();
 	return dev.idle;
 }
 
@@ -135,7 +148,8 @@ static int setup(void **state)
 
 	(void)state;
 	memset(&dev, 0, sizeof(dev));
-	dev.idle = true;
+	dev.idle = dev.forgets = true;
+	memcpy(dev.config, config, sizeof(config));
 	for (unsigned q = 0; q < DEVICE_QUEUES_MAX; q++)
 		dev.kick[q] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return net_init(&n, (struct device *)(void *)&dev, &e);
@@ -294,16 +308,65 @@ static void a_new_address_shows_in_the_config_space(void **state)
 	assert_int_equal(rd(0x0fc, 4), generation);
 }
 
+/* MAC_ADDR_SET, at a device that shows it in its config space. */
+static void set_address(void)
+{
+	memcpy(dev.config, with_mac.mac, sizeof(with_mac.mac));
+	net_config(&n, dev.config, sizeof(dev.config), false);
+	net_state(&n, &with_mac);
+	assert_int_equal(rd(0x100, 4), 0x07080902);
+}
+
 static void a_reset_brings_the_old_address_back(void **state)
 {
 	(void)state;
 	start(TAKEN);
-	net_state(&n, &with_mac);
+	set_address();
 	uint64_t generation = rd(0x0fc, 4);
 	wr(STATUS, 0);
 	assert_int_equal(dev.resets, 1);
 	assert_int_equal(rd(0x100, 4), 2);
 	assert_int_not_equal(rd(0x0fc, 4), generation);
+}
+
+/* As vdpa_sim, which filters on that address from then on. */
+static void a_device_may_keep_its_address_over_a_reset(void **state)
+{
+	(void)state;
+	dev.forgets = false;
+	start(TAKEN);
+	set_address();
+	uint64_t generation = rd(0x0fc, 4);
+	for (unsigned i = 0; i < 3; i++) {
+		wr(STATUS, 0);
+		assert_int_equal(rd(STATUS, 4), 0);
+		assert_int_equal(rd(0x100, 4), 0x07080902);
+		assert_int_equal(rd(0x104, 2), 0x0506);
+		assert_int_equal(rd(0x0fc, 4), generation); /* nothing has changed */
+		start(TAKEN);
+	}
+}
+
+/* While a reset is going on nobody knows what it will leave; status says so. */
+static void a_slow_reset_shows_nothing_older(void **state)
+{
+	(void)state;
+	dev.forgets = false;
+	dev.slow = true;
+	start(TAKEN);
+	set_address();
+	wr(STATUS, 0);
+	assert_int_equal(rd(STATUS, 4), 15);
+	assert_int_equal(rd(0x100, 4), 0x07080902);
+	reset_is_done();
+	assert_int_equal(rd(STATUS, 4), 0);
+	assert_int_equal(rd(0x100, 4), 0x07080902);
+	dev.forgets = true;
+	start(TAKEN);
+	wr(STATUS, 0);
+	reset_is_done();
+	assert_int_equal(rd(STATUS, 4), 0);
+	assert_int_equal(rd(0x100, 4), 2);
 }
 
 /* Until the device's thread has carried a reset out, what it says is of the session before. */
@@ -322,6 +385,43 @@ static void what_was_reset_is_not_shown(void **state)
 	dev.idle = true; /* nobody has looked at status since, and still it is a new session */
 	net_state(&n, &with_mac);
 	assert_int_equal(rd(0x100, 4), 0x07080902);
+}
+
+static unsigned logged;
+static char last_line[200];
+
+static void on_log(void *ctx, const char *line)
+{
+	assert_ptr_equal(ctx, &logged);
+	assert_int_equal(pthread_mutex_trylock(&n.order),
+			 0); /* nobody waits for whoever reads it */
+	assert_int_equal(pthread_mutex_trylock(&n.regs), 0);
+	pthread_mutex_unlock(&n.regs);
+	pthread_mutex_unlock(&n.order);
+	logged++;
+	snprintf(last_line, sizeof(last_line), "%s", line);
+}
+
+static void a_refused_write_is_told_with_its_reason(void **state)
+{
+	(void)state;
+	n.log = on_log;
+	n.ctx = &logged;
+	logged = 0;
+	negotiate(TAKEN);
+	wr(0x030, 1);
+	assert_int_equal(logged, 0);
+	wr(0x038, 512);
+	assert_int_equal(logged, 1);
+	assert_string_equal(last_line,
+			    "register write refused: offset 0x038, 4 bytes, value 0x200: "
+			    "mmio-num-max: a QueueNum above QueueNumMax");
+	for (unsigned i = 0; i < 1000; i++)
+		wr(0x038, 512);
+	assert_int_equal(logged, 101);
+	assert_non_null(strstr(last_line, "not told any more"));
+	set_up_queue(1); /* and a good one works */
+	assert_int_equal(rd(0x044, 4), 1);
 }
 
 static void failure_needs_a_live_driver(void **state)
@@ -348,7 +448,10 @@ int main(void)
 	    TEST(queues_are_those_of_the_features),
 	    TEST(a_new_address_shows_in_the_config_space),
 	    TEST(a_reset_brings_the_old_address_back),
+	    TEST(a_device_may_keep_its_address_over_a_reset),
+	    TEST(a_slow_reset_shows_nothing_older),
 	    TEST(what_was_reset_is_not_shown),
+	    TEST(a_refused_write_is_told_with_its_reason),
 	    TEST(failure_needs_a_live_driver),
 	};
 

@@ -122,7 +122,7 @@ static void every_option_arrives(void **state)
 	accepted("--vdpa=path=/dev/v --kernel g.elf --cpus 3 --memory 1G --placement aliased "
 		 "--attack 7 --driver packed,mq --scan-stride 4K --expect offered --canary-key "
 		 "00112233445566778899aabbccddeeff --canary-magic 0123456789abcdef --private-cvq "
-		 "--state s --monitor 5 --timeout 0.25 --verbose --quiet --color never");
+		 "--state s --trace t --monitor 5 --timeout 0.25 --verbose --quiet --color never");
 	assert_string_equal(o.vdpa, "/dev/v");
 	assert_string_equal(o.kernel, "g.elf");
 	assert_int_equal(o.cpus, 3);
@@ -137,6 +137,7 @@ static void every_option_arrives(void **state)
 	assert_int_equal(o.canary_magic, 0x0123456789abcdefull);
 	assert_int_equal(o.monitor_fd, 5);
 	assert_string_equal(o.state, "s");
+	assert_string_equal(o.trace, "t");
 	assert_int_equal(o.timeout_ms, 250);
 	assert_int_equal(o.color, OPTS_COLOR_NEVER);
 
@@ -215,11 +216,23 @@ static void no_argument_is_left_over(void **state)
 
 static void a_missing_value_is_named(void **state)
 {
-	static const char *const options[] = {
-	    "--vdpa",	     "--placement", "--attack",	    "--driver",
-	    "--scan-stride", "--expect",    "--canary-key", "--canary-magic",
-	    "--break",	     "--state",	    "--monitor",    "--timeout",
-	    "--color",	     "-k",	    "-c",	    "-m"};
+	static const char *const options[] = {"--vdpa",
+					      "--placement",
+					      "--attack",
+					      "--driver",
+					      "--scan-stride",
+					      "--expect",
+					      "--canary-key",
+					      "--canary-magic",
+					      "--break",
+					      "--state",
+					      "--monitor",
+					      "--timeout",
+					      "--trace",
+					      "--color",
+					      "-k",
+					      "-c",
+					      "-m"};
 	char line[64], names[64];
 
 	(void)state;

@@ -46,9 +46,30 @@ static void a_line_is_as_long_as_its_json(void **state)
 	free(json);
 }
 
+static void a_text_is_a_string_of_json(void **state)
+{
+	char path[] = "/tmp/test_trace.XXXXXX", line[256];
+	struct trace *t;
+	struct err e = {0};
+
+	(void)state;
+	close(mkstemp(path));
+	assert_int_equal(trace_open(&t, path, &e), 0);
+	trace_text(NULL, "failed", "why", "nobody hears");
+	trace_text(t, "failed", "why", "a \"b\" c\\d\ne\x7f\xff.");
+	assert_int_equal(trace_close(t, &e), 0);
+	FILE *f = fopen(path, "r");
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_non_null(strstr(line, "\"ev\":\"failed\",\"why\":\"a \\\"b\\\" c\\\\d\\u000ae"
+				     "\\u007f\\u00ff.\"}\n"));
+	fclose(f);
+	unlink(path);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_line_is_as_long_as_its_json)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_line_is_as_long_as_its_json),
+					   cmocka_unit_test(a_text_is_a_string_of_json)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
