@@ -90,7 +90,7 @@ static int ping_once(int s, uint16_t n)
 	return ETIMEDOUT;
 }
 
-static int ping(void)
+int data_ping(void)
 {
 	int s = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
 	int ret = s < 0 ? errno : 0;
@@ -342,10 +342,10 @@ bool data_guest(const char *mode)
 		return true;
 	}
 	say("address", data_interface(name, DATA_GUEST));
-	say("ping", ping());
+	say("ping", data_ping());
 	say("stream to the host", stream('u'));
 	say("stream from the host", stream('d'));
 	filters();
-	say("ping again", ping());
+	say("ping again", data_ping());
 	return true;
 }
