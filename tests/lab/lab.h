@@ -39,7 +39,7 @@ struct lab_opts {
 	const char *junit;	   /* --junit, of prove: where its copy goes on this side */
 	const char *initrd;	   /* --initrd, of build: also write the initramfs there */
 	const char *filter;	   /* --filter, of mutants */
-	const char *take;	   /* --take, of bench: a directory tree for the lab's root */
+	const char *take; /* --take, of bench and exec: a directory tree for the lab's root */
 	enum lab_accel accel;
 	const char *append; /* --append: more of the kernel's command line */
 	bool stock, kasan, verbose, quiet, help;

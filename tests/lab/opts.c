@@ -139,7 +139,8 @@ static int take_option(struct lab_opts *o, int argc, char **argv, int *at, struc
 	if (o->command == LAB_MUTANTS &&
 	    (ret = take_value("--filter", argc, argv, at, &o->filter, e)))
 		return ret;
-	if (o->command == LAB_BENCH && (ret = take_value("--take", argc, argv, at, &o->take, e)))
+	if ((o->command == LAB_BENCH || o->command == LAB_EXEC) &&
+	    (ret = take_value("--take", argc, argv, at, &o->take, e)))
 		return ret;
 	if (o->command == LAB_PROVE && (ret = take_value("--junit", argc, argv, at, &o->junit, e)))
 		return ret;
@@ -281,7 +282,7 @@ void opts_help(void)
 	     "this kernel has\n"
 	     "  bench    times, rates and memory of the VMM; --take DIR: a tree for the lab's "
 	     "root, for --vs\n"
-	     "  exec     any static program: lab exec ./prog ARGS\n"
+	     "  exec     any static program: lab exec ./prog ARGS; --take as above\n"
 	     "  shell    a busybox shell inside\n"
 	     "  build    make the kernel, and print where it is [--initrd FILE]\n"
 	     "  mutants  kernels that break their promise, which the proof has to catch [--list] "

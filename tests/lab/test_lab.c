@@ -213,6 +213,10 @@ static void opts_take_ours_and_leave_the_rest(void **state)
 	assert_false(parsed.stock);
 	assert_int_equal(parsed.inners, 3);
 
+	assert_int_equal(PARSE("exec", "--take", "tree", "./prog", "--take", "x"), 0);
+	assert_string_equal(parsed.take, "tree");
+	assert_int_equal(parsed.inners, 3);
+
 	assert_int_equal(PARSE("prove", "--kernel-source", "linux", "--junit", "j.xml"), 0);
 	assert_null(parsed.kernel);
 	assert_string_equal(parsed.kernel_source, "linux");

@@ -39,16 +39,19 @@ int data_check(int fd, size_t len, uint64_t seed);
 /** Give @name an address and set it up. 0 or an errno value. */
 int data_interface(const char *name, const char *address);
 
-/** The guest's side: ping the host, so many times; 0 or an errno value. */
+/** The guest's side: ping DATA_HOST, so many times, and compare what comes back; 0 or an errno value.
+ */
 #define DATA_PINGS 20
 int data_ping(void);
 
 /** Have RSS send what comes in on @name to one queue after another, and look where it comes. */
 void data_steer(const char *name);
 
-/** The guest's side: what the mode says ("tap", "sink", "disk"...). False: it is none of ours. */
+/** The guest's side: what the mode says ("tap", "sink", "iperf", "disk"...). False: it is none of
+ * ours. */
 bool data_guest(const char *mode);
 bool data_disk(const char *mode);
+bool data_iperf(const char *mode);
 
 /** The judge's: one TAP line if there is a test of that name; how many did not hold. */
 unsigned data_judge(const char *name, unsigned *number);
@@ -57,6 +60,8 @@ unsigned data_judge(const char *name, unsigned *number);
  * guest's command line. */
 const char *data_run_guest(const char *name, const char *node, const char *words,
 			   const char *const *says);
+const char *data_judge_console(const char *console, int code, const char *const *says);
+const char *data_test_iperf(void);
 const char *data_test_disk(void);
 const char *data_test_death(void);
 

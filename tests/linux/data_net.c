@@ -149,7 +149,7 @@ static const char *read_capture(const char *path, struct capture *c)
 
 /* ---- the tests ---- */
 
-static const char *judge_console(const char *console, int code, const char *const *says)
+const char *data_judge_console(const char *console, int code, const char *const *says)
 {
 	static char why[160];
 	const char *text = read_text(console);
@@ -176,7 +176,7 @@ const char *data_run_guest(const char *name, const char *node, const char *words
 	int code = vmm_wait(&v);
 	close(v.in);
 	close(v.out);
-	return judge_console(console, code, says);
+	return data_judge_console(console, code, says);
 }
 
 /* Frames longer than an MTU's can only be segments that were left whole: both ways. */
@@ -255,6 +255,7 @@ unsigned data_judge(const char *name, unsigned *number)
 	} tests[] = {{"tap", test_tap},
 		     {"steer", test_steer},
 		     {"sink", test_sink},
+		     {"iperf", data_test_iperf},
 		     {"disk", data_test_disk},
 		     {"disk-death", data_test_death}};
 	unsigned failed = 0;

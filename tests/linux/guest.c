@@ -230,7 +230,7 @@ void guest_main(void)
 		panic();
 	else if (!strcmp(mode, "steps"))
 		steps();
-	else if (!data_guest(mode))
+	else if (!data_iperf(mode) && !data_guest(mode))
 		network();
 	say("end", guest_end(!strcmp(mode, "reset")));
 	for (;;)

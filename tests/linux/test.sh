@@ -69,9 +69,16 @@ number() {
 	number 7308335495529590377
 } >"$work/linuxtest"
 chmod +x "$work/linuxtest"
+take=
+case " $* " in
+*' iperf '*)
+	take=$work/take
+	"$tree/tests/linux/iperf.sh" "$take/iperf3"
+	;;
+esac
 out=${RINGFENCE_LINUX_OUT:-$work/out}
 code=0
-"$bin/ringfence" lab exec --timeout 500 --out "$out" "$work/linuxtest" "$@" || code=$?
+"$bin/ringfence" lab exec --timeout 500 --out "$out" ${take:+--take "$take"} "$work/linuxtest" "$@" || code=$?
 [ $code = 0 ] || for log in "$out"/*.console; do
 	echo "--- $log" && tail -n 40 "$log"
 done
