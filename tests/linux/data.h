@@ -39,7 +39,8 @@ int data_check(int fd, size_t len, uint64_t seed);
 /** Give @name an address and set it up. 0 or an errno value. */
 int data_interface(const char *name, const char *address);
 
-/** The guest's side: ping DATA_HOST, so many times, and compare what comes back; 0 or an errno value.
+/** The guest's side: ping DATA_HOST, so many times, and compare what comes back; 0 or an errno
+ * value.
  */
 #define DATA_PINGS 20
 int data_ping(void);

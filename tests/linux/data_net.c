@@ -252,12 +252,9 @@ unsigned data_judge(const char *name, unsigned *number)
 	static const struct {
 		const char *name;
 		const char *(*run)(void);
-	} tests[] = {{"tap", test_tap},
-		     {"steer", test_steer},
-		     {"sink", test_sink},
-		     {"iperf", data_test_iperf},
-		     {"disk", data_test_disk},
-		     {"disk-death", data_test_death}};
+	} tests[] = {{"tap", test_tap},	       {"steer", test_steer},
+		     {"sink", test_sink},      {"iperf", data_test_iperf},
+		     {"disk", data_test_disk}, {"disk-death", data_test_death}};
 	unsigned failed = 0;
 
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
