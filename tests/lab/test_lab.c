@@ -170,7 +170,7 @@ static void wire_refuses_the_rest(void **state)
 	head.len = WIRE_MAX + 1;
 	memcpy(in.buf, &head, sizeof(head));
 	assert_int_equal(wire_next(&in, &f), -EPROTO);
-	head = (struct wire_head){0x4c464e52u, WIRE_PULSE + 1, 0};
+	head = (struct wire_head){0x4c464e52u, WIRE_GATHERED + 1, 0};
 	memcpy(in.buf, &head, sizeof(head));
 	assert_int_equal(wire_next(&in, &f), -EPROTO);
 	memset(in.buf, 'x', sizeof(head));

@@ -51,7 +51,7 @@ static bool done(const struct reader *r)
 	return !r->failed && r->left == 0;
 }
 
-/* All that a command is carried out with; @c is a draft, kept if it succeeds. */
+/* All that a command is carried out with; @c counts only if it succeeds. */
 struct run {
 	struct netctl *c;
 	const struct netctl_ability *can;
@@ -268,19 +268,16 @@ static bool run(struct run *x, uint8_t class)
 	}
 }
 
-uint8_t netctl_run(struct netctl *c, const struct netctl_ability *can, uint64_t features,
-		   const uint8_t *cmd, size_t len, struct netctl_result *r)
+uint8_t netctl_run(const struct netctl *c, struct netctl *next, const struct netctl_ability *can,
+		   uint64_t features, const uint8_t *cmd, size_t len, struct netctl_result *r)
 {
-	struct netctl draft = *c;
-	struct run x = {&draft, can, features, 0, {cmd, len, false}, r};
+	struct run x = {next, can, features, 0, {cmd, len, false}, r};
 	uint8_t class = (uint8_t)take_number(&x.in, 1);
 
+	*next = *c;
 	r->len = 0;
 	x.code = (uint8_t)take_number(&x.in, 1);
-	if (x.in.failed || !run(&x, class))
-		return VIRTIO_NET_ERR;
-	*c = draft;
-	return VIRTIO_NET_OK;
+	return !x.in.failed && run(&x, class) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
 }
 
 void netctl_reset(struct netctl *c, const struct netctl_ability *can, uint64_t features)

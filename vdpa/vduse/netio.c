@@ -23,7 +23,9 @@ void netio_session(struct netio *n)
 	n->epoch = n->dev->epoch;
 	n->calls = 0;
 	n->begun = false;
-	memset(&n->ctl, 0, sizeof(n->ctl));
+	n->ctl = &n->state[0];
+	n->next = &n->state[1];
+	memset(n->ctl, 0, sizeof(*n->ctl));
 	memset(n->frame, 0, sizeof(n->frame));
 	memset(n->arrived, 0, sizeof(n->arrived));
 	n->arrived_len = 0;
@@ -39,12 +41,12 @@ static void tell_state(struct netio *n)
 
 	if (!trace && !path)
 		return;
-	(void)netctl_json(&n->ctl, &n->can, n->print, sizeof(n->print));
+	(void)netctl_json(n->ctl, &n->can, n->print, sizeof(n->print));
 	trace_json(trace, "state", "state", n->print);
 	if (!path || n->state_failed)
 		return;
 	if (!statefile_is_json(path))
-		(void)netctl_text(&n->ctl, &n->can, n->print, sizeof(n->print));
+		(void)netctl_text(n->ctl, &n->can, n->print, sizeof(n->print));
 	n->state_failed = statefile_write(path, n->print, &e) != 0;
 	if (n->state_failed)
 		fprintf(stderr, "ringfence device: %s\n", e.text);
@@ -75,7 +77,7 @@ void netio_begin(struct netio *n)
 	read_ability(&n->can, n->dev);
 	if (!(n->dev->features & 1ull << VIRTIO_NET_F_CTRL_VQ))
 		return;
-	netctl_reset(&n->ctl, &n->can, n->dev->features);
+	netctl_reset(n->ctl, &n->can, n->dev->features);
 	tell_state(n);
 }
 
@@ -86,7 +88,7 @@ unsigned netio_cvq(const struct netio *n)
 
 unsigned netio_pairs(const struct netio *n)
 {
-	return n->ctl.pairs ? n->ctl.pairs : 1; /* without CTRL_VQ there is no more than that */
+	return n->ctl->pairs ? n->ctl->pairs : 1; /* without CTRL_VQ there is no more than that */
 }
 
 /* ---- chains ---- */
@@ -134,7 +136,7 @@ static int take(struct netio *n, unsigned q, struct vring_chain *c)
 /* Sections 5.1.6.4.3 and 5.1.6.4.4: what is hashed, by RSS while that is in use, and is told. */
 static struct rss_hash hash(const struct netio *n, uint8_t *frame, size_t len)
 {
-	const struct netctl *c = &n->ctl;
+	const struct netctl *c = n->ctl;
 	struct rss_hash h =
 	    rss_hash(c->rss_length ? &c->rss_hash : &c->hash, frame + n->header, len);
 	/* As the specification has them; Linux's structure has the first in halves. */
@@ -154,7 +156,7 @@ static struct rss_hash hash(const struct netio *n, uint8_t *frame, size_t len)
  * that. */
 static unsigned steer(const struct netio *n, uint8_t *frame, size_t len, unsigned automatic)
 {
-	const struct netctl *c = &n->ctl;
+	const struct netctl *c = n->ctl;
 	struct rss_hash h = hash(n, frame, len);
 
 	if (!c->rss_length)
@@ -241,7 +243,7 @@ static bool receive(struct netio *n)
 
 	if (!n->arrived_len)
 		n->arrived_len = backend_receive(&n->backend, (void *)n->arrived, NET_FRAME_MAX + 1,
-						 &n->ctl, &why);
+						 n->ctl, &why);
 	if (!n->arrived_len)
 		return false;
 	if (!why) {
@@ -261,23 +263,24 @@ static bool receive(struct netio *n)
 
 /* The config space shows a new address, and an announcement that was heard, before the driver can
  * see the answer (sections 5.1.6.5.2 and 5.1.6.5.4). */
-static void show_in_config(struct netio *n, const struct netctl *next)
+static void show_in_config(struct netio *n)
 {
+	const struct netctl *next = n->next;
 	const struct virtio_net_config *c = (const void *)n->dev->setup.config;
 
-	if (memcmp(n->ctl.mac, next->mac, sizeof(next->mac)))
+	if (memcmp(n->ctl->mac, next->mac, sizeof(next->mac)))
 		(void)vduse_set_config(n->dev, offsetof(struct virtio_net_config, mac), next->mac,
 				       sizeof(next->mac));
-	if (n->ctl.acks != next->acks)
+	if (n->ctl->acks != next->acks)
 		(void)vduse_set_config(n->dev, offsetof(struct virtio_net_config, status),
 				       &c->status, sizeof(c->status));
 }
 
 /* A kick on a pair that was not in use has been forgotten; and where a frame that waits is to go,
  * there may be a buffer. */
-static void kick_pairs(struct netio *n, const struct netctl *next)
+static void kick_pairs(struct netio *n)
 {
-	for (unsigned p = n->ctl.pairs; p < next->pairs; p++)
+	for (unsigned p = n->ctl->pairs; p < n->next->pairs; p++)
 		wait_signal(n->dev->kick_fd[2 * p + 1]);
 	if (n->command[0] == VIRTIO_NET_CTRL_MQ)
 		for (unsigned p = 0; p < n->can.pairs; p++)
@@ -285,10 +288,10 @@ static void kick_pairs(struct netio *n, const struct netctl *next)
 }
 
 /* What the command would leave behind is made the state only once the answer is written. */
-static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
-		   const struct netctl *next, size_t len)
+static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack, size_t len)
 {
 	const struct netctl_result *r = &n->result;
+	struct netctl *before = n->ctl;
 	bool known = len >= 2;
 
 	trace_event(n->dev->setup.trace, "cvq", ",\"class\":%d,\"cmd\":%d,\"len\":%zu,\"ack\":%u",
@@ -300,11 +303,12 @@ static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
 		return;
 	}
 	if (ack == VIRTIO_NET_OK) {
-		show_in_config(n, next);
-		if (n->ctl.offloads != next->offloads)
-			backend_switch(&n->backend, next->offloads);
-		kick_pairs(n, next);
-		n->ctl = *next;
+		show_in_config(n);
+		if (n->ctl->offloads != n->next->offloads)
+			backend_switch(&n->backend, n->next->offloads);
+		kick_pairs(n);
+		n->ctl = n->next;
+		n->next = before;
 		tell_state(n);
 	}
 	give_back(n, netio_cvq(n), c->head, 1 + (uint32_t)r->len);
@@ -313,7 +317,6 @@ static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack,
 static bool control(struct netio *n)
 {
 	struct vring_chain *c = &n->chain;
-	struct netctl *next = &n->next;
 	uint8_t ack = VIRTIO_NET_ERR;
 
 	if (!(n->dev->features & (1ull << VIRTIO_NET_F_CTRL_VQ)))
@@ -325,14 +328,13 @@ static bool control(struct netio *n)
 		refuse(n, netio_cvq(n), c->head, "no ack");
 		return true;
 	}
-	*next = n->ctl;
 	n->result = (struct netctl_result){.room = c->writable_len - sizeof(ack)};
 	memset(n->command, 0, 2); /* a short command must not be taken for the last one's class */
 	if (c->readable_len <= sizeof(n->command) &&
 	    !vring_read(ring(n, netio_cvq(n)), &n->dev->as, c, n->command, c->readable_len))
-		ack = netctl_run(next, &n->can, n->dev->features, n->command, c->readable_len,
-				 &n->result);
-	answer(n, c, ack, next, c->readable_len);
+		ack = netctl_run(n->ctl, n->next, &n->can, n->dev->features, n->command,
+				 c->readable_len, &n->result);
+	answer(n, c, ack, c->readable_len);
 	return true;
 }
 
@@ -344,5 +346,5 @@ bool netio_serve(struct netio *n, unsigned q)
 		return q / 2 < netio_pairs(n) && send(n, q);
 	/* Any that RSS may choose is reason to look whether something has come; else it is the
 	 * first. What is looped back takes its buffer when it does. */
-	return (q == NET_RX || (n->ctl.rss_length && q / 2 < n->can.pairs)) && receive(n);
+	return (q == NET_RX || (n->ctl->rss_length && q / 2 < n->can.pairs)) && receive(n);
 }

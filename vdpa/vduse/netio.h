@@ -20,7 +20,7 @@ struct netio {
 	unsigned epoch; /* of the session that the rest belongs to */
 	bool begun;	/* @can and @ctl are the session's: its features are known */
 	struct netctl_ability can;
-	struct netctl ctl, next; /* as it is, and as a command would leave it */
+	struct netctl state[2], *ctl, *next; /* as it is, and as a command would leave it */
 	struct netctl_result result;
 	struct vring_chain chain, rx_chain;
 	size_t header; /* how long it is before each frame */

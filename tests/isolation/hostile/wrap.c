@@ -47,10 +47,11 @@ void __wrap_vduse_queue_call(struct vduse_dev *d, unsigned q)
 }
 
 /* A command that says what the guest wants, as guest/abi.h has it. */
-uint8_t __wrap_netctl_run(struct netctl *c, const struct netctl_ability *can, uint64_t features,
-			  const uint8_t *cmd, size_t len, struct netctl_result *r)
+uint8_t __wrap_netctl_run(const struct netctl *c, struct netctl *next,
+			  const struct netctl_ability *can, uint64_t features, const uint8_t *cmd,
+			  size_t len, struct netctl_result *r)
 {
-	uint8_t ack = __real_netctl_run(c, can, features, cmd, len, r);
+	uint8_t ack = __real_netctl_run(c, next, can, features, cmd, len, r);
 
 	atomic_store(&hostile.op, 0);
 	if (!hostile.dev || len != COMMAND_LEN || cmd[0] != VIRTIO_NET_CTRL_MAC ||
