@@ -90,14 +90,19 @@ static const char *wait_client(const struct iperf_run *r, pid_t pid)
 	return status ? why : NULL;
 }
 
+/* One that says that something failed is not waited for. */
 static bool wait_serving(const struct iperf_run *r, const char *console)
 {
 	char what[64];
 
 	snprintf(what, sizeof(what), TEST_SAYS "serving %s ok", r->name);
-	for (int64_t until = now_ms() + SERVING_MS; now_ms() < until; usleep(LOOK_US))
-		if (strstr(read_text(console), what))
+	for (int64_t until = now_ms() + SERVING_MS; now_ms() < until; usleep(LOOK_US)) {
+		const char *text = read_text(console);
+		if (strstr(text, " FAILED: "))
+			break;
+		if (strstr(text, what))
 			return true;
+	}
 	return false;
 }
 
