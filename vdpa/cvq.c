@@ -113,6 +113,7 @@ unsigned cvq_guest_kick(struct cvq *c)
 {
 	unsigned todo = 0;
 
+	check_forget();
 	for (unsigned n = 0; !CHECK(CVQ_ONE, c->in_flight); n++) {
 		if (CHECK(CVQ_SHARE, n == c->guest.num))
 			return todo | CVQ_MORE;
@@ -148,6 +149,7 @@ unsigned cvq_device_call(struct cvq *c)
 {
 	size_t result = 0;
 
+	check_forget();
 	if (CHECK(CVQ_LATE, c->dead))
 		return 0;
 	int ret = take_answer(c, &result);

@@ -59,7 +59,9 @@ static bool read_config(struct device *d, bool interrupt)
 
 void tell_config_changed(struct device *d, bool interrupt)
 {
-	if (read_config(d, interrupt))
+	/* The device's word that something has changed is passed on even where what has was read,
+	 * and told without an interrupt, before that word was heard. */
+	if (read_config(d, interrupt) || interrupt)
 		tell_config(d, interrupt);
 }
 

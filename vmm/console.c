@@ -3,6 +3,7 @@
 #include "console.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,10 +18,19 @@ void console_init(struct console *c, int fd, unsigned max, bool color)
 	pthread_mutex_init(&c->lock, NULL);
 }
 
+/* Where nobody reads any more, a line is lost after this: a guest can cause lines, and must hold up
+ * nobody by them. */
+#define LINE_MS 5
+#define LAST_MS 1000
+
 /* An output that cannot be written has nowhere to be reported; what counts is in the exit code. */
-static void put(int fd, const char *text, size_t len)
+static void put(int fd, const char *text, size_t len, int ms)
 {
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
 	while (len) {
+		if (poll(&p, 1, ms) <= 0)
+			return;
 		ssize_t n = write(fd, text, len);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -32,7 +42,7 @@ static void put(int fd, const char *text, size_t len)
 }
 
 static void emit(struct console *c, const char *before, const char *prefix, const char *text,
-		 const char *after)
+		 const char *after, int ms)
 {
 	char line[LINE_MAX_LEN];
 	int n = snprintf(line, sizeof(line) - 16, "%s%s", prefix, text);
@@ -42,7 +52,7 @@ static void emit(struct console *c, const char *before, const char *prefix, cons
 		if ((uint8_t)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '.';
 	n = snprintf(whole, sizeof(whole), "%s%s%s\n", before, line, after);
-	put(c->fd, whole, n < 0 ? 0 : (size_t)n);
+	put(c->fd, whole, n < 0 ? 0 : (size_t)n, ms);
 }
 
 /* Whether one more line may be written; the last one says that it is the last. */
@@ -51,7 +61,7 @@ static bool spend(struct console *c)
 	if (!c->left)
 		return false;
 	if (--c->left == 0) {
-		emit(c, "", "", "ringfence: too many lines; the rest is not shown", "");
+		emit(c, "", "", "ringfence: too many lines; the rest is not shown", "", LINE_MS);
 		return false;
 	}
 	return true;
@@ -62,7 +72,7 @@ static void print(struct console *c, const char *before, const char *prefix, con
 {
 	pthread_mutex_lock(&c->lock);
 	if (spend(c))
-		emit(c, before, prefix, text, after);
+		emit(c, before, prefix, text, after, LINE_MS);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -74,7 +84,7 @@ void console_line(struct console *c, const char *prefix, const char *text)
 void console_last(struct console *c, const char *prefix, const char *text)
 {
 	pthread_mutex_lock(&c->lock);
-	emit(c, "", prefix, text, "");
+	emit(c, "", prefix, text, "", LAST_MS);
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -190,8 +190,10 @@ int machine_create(struct machine **out, const struct machine_config *cfg, struc
 		ret = machine_assemble(m, e);
 	if (!ret)
 		*out = m;
-	else if (!machine_destroy(m))
+	else if (!machine_destroy(m)) {
 		cfg->log(cfg->ctx, "the device is stuck in the kernel");
+		e->kind = ERR_TIMEOUT; /* a thread of it is still there, and uses what @cfg names */
+	}
 	return ret;
 }
 

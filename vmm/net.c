@@ -157,7 +157,8 @@ static unsigned count_refusal(struct net *n, const struct mmio_result *r)
 	return r->why && n->log && n->refusals <= REFUSALS_TOLD ? ++n->refusals : 0;
 }
 
-/* Without the locks: a log that nobody reads may hold up this CPU, but no other. */
+/* Without the locks: a log that nobody reads takes a few milliseconds of this CPU's time
+ * (console.c). */
 static void log_refusal(const struct net *n, const struct bus_access *a,
 			const struct check_info *why, unsigned nth)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MAGIC 0x52464756u
+#define ARENA_MOST (1u << 24) /* what is counted page by page */
 
 struct head {
 	uint32_t magic, evidence, attempt; /* the two sizes, so that builds are not mixed */
@@ -90,8 +91,10 @@ static bool evidence_good(const struct evidence *ev, uint32_t attempts)
 {
 	const struct tally *t = &ev->tally;
 
-	return ev->end > END_NOT_RUN && ev->end <= END_PROGRAM_DIED && ev->attempts == attempts &&
-	       !ev->attempt && !ev->untraced && ends(ev->detail, sizeof(ev->detail)) &&
+	return ev->end > END_NOT_RUN && ev->end <= END_PROGRAM_DIED && ev->end != END_STOPPED &&
+	       ev->attempts == attempts && ev->hello.arena_readable <= ARENA_MOST &&
+	       ev->hello.arena_writable <= ARENA_MOST && !ev->attempt && !ev->untraced &&
+	       ends(ev->detail, sizeof(ev->detail)) &&
 	       ends(ev->failed_step, sizeof(ev->failed_step)) &&
 	       ends(ev->arena.files_bad, sizeof(ev->arena.files_bad)) &&
 	       ends(t->unit, sizeof(t->unit)) && ends(t->first, sizeof(t->first)) &&

@@ -50,6 +50,7 @@ static bool take_gathered(const struct pool *p, const struct pool_task *t)
 	if (!p->order.gather || !gather_take(p->order.gather, t->name, t->run))
 		return false;
 	t->run->ev.untraced = t->config.untraced;
+	t->run->ev.scan_stride = t->config.scan_stride; /* the same options have told its guest */
 	judge(t);
 	return true;
 }

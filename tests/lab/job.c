@@ -163,9 +163,14 @@ static void reap(struct run *run)
 /* What another lab has gathered, for the job to read: at the end of its file. */
 static void keep_gathered(const struct wire_frame *frame)
 {
-	int fd = open(WIRE_GATHERED_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	static bool full; /* once a part is missing, nothing may come after it */
+	int fd =
+	    full ? -1 : open(WIRE_GATHERED_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
-	if (fd < 0 || write(fd, frame->payload, frame->len) != (ssize_t)frame->len)
+	if (full)
+		return;
+	full = fd < 0 || write(fd, frame->payload, frame->len) != (ssize_t)frame->len;
+	if (full)
 		fprintf(stderr, "ringfence-init: write(%s): %s\n", WIRE_GATHERED_FILE,
 			strerror(errno));
 	if (fd >= 0)

@@ -77,7 +77,7 @@ static void bail_out(const struct lab_opts *o, const struct out *out, const char
 		   (!opts_inner_has(o, "--format") && !isatty(STDOUT_FILENO));
 	int fd;
 
-	if (o->command != LAB_PROVE)
+	if (o->command != LAB_PROVE || o->gather)
 		return;
 	if (tap)
 		printf("Bail out! %s\n", why);
@@ -107,11 +107,17 @@ static int overrule(const struct lab_result *r, const struct lab_opts *o, char *
 		return snprintf(why, len, "interrupted"), 130;
 	if (r->panicked)
 		return snprintf(why, len, "the lab kernel panicked: %s", r->complaint), 255;
+	if (r->hung && o->gather && !*r->release)
+		return snprintf(why, len, "the lab kernel did not come up in time"), 70;
 	if (r->hung) {
 		snprintf(why, len, "the lab kernel hangs (its CPUs: cpus.log): %s",
 			 r->complaints ? r->complaint : "no sign of life within the deadline");
 		return 124;
 	}
+	/* A second lab that could not go on is done without, but not what its kernel said before.
+	 */
+	if (o->gather && (r->complaints || fatal_taint(r) || r->stuck))
+		return snprintf(why, len, "the lab kernel complained: %s", r->complaint), 1;
 	if (*r->failed)
 		return snprintf(why, len, "%s", r->failed), 70;
 	if (!over && WIFEXITED(r->qemu_status) && WEXITSTATUS(r->qemu_status))
@@ -172,14 +178,21 @@ static int verdict(const struct lab_result *r, const struct lab_opts *o, const s
 	return code;
 }
 
-/* What the second lab's kernel did counts as this one's does. */
-static int join(int code, struct second *second, const struct lab_opts *o, const struct out *out)
+/* A panic, a hang or a complaint of the second lab's kernel counts as this one's does, for whoever
+ * reads env.json as well. */
+static int join(int code, struct second *second, struct lab_result *r, const struct lab_opts *o,
+		const struct out *out)
 {
 	char why[PATH_MAX + 80];
 	int other = second_stop(second, out);
 
 	if (!other)
 		return code;
+	r->panicked |= other == 255;
+	r->hung |= other == 124;
+	r->complaints++;
+	if (!*r->complaint)
+		snprintf(r->complaint, sizeof(r->complaint), "second/console.log has it");
 	snprintf(why, sizeof(why), "the second lab ended with %d — %s/console.log", other,
 		 second->dir);
 	fprintf(stderr, "ringfence lab: %s\n", why);
@@ -236,7 +249,7 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 		    &(struct session_config){o, k, out, p->job, p->companion, p->terminal, o->known,
 					     second->gathered},
 		    &result);
-	int code = join(verdict(&result, o, out), second, o, out);
+	int code = join(verdict(&result, o, out), second, &result, o, out);
 	if (env_write(out, o, k, accel, &result, e) < 0 && code == 0)
 		code = tell(e);
 	if (o->junit && !o->gather && out_export(out, "junit.xml", o->junit, e) < 0 && code == 0)

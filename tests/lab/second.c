@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,12 @@ static void become(char **argv, const char *dir, pid_t parent)
 	_exit(70);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
 int second_start(struct second *s, char **argv, const struct out *out, struct err *e)
 {
 	pid_t parent = getpid();
@@ -54,9 +61,11 @@ int second_start(struct second *s, char **argv, const struct out *out, struct er
 	*s = (struct second){.pid = 0};
 	snprintf(s->dir, sizeof(s->dir), "%s/second", out->path);
 	snprintf(s->gathered, sizeof(s->gathered), "%s/gathered", s->dir);
-	/* Those of an earlier run in the same directory are not of this one. */
-	if (unlink(s->gathered) && errno != ENOENT)
-		return err_set(e, ERR_HOST, errno, "unlink", s->gathered, "%s", "");
+	/* What an earlier run has left in the same directory is not of this one. */
+	(void)nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	if (access(s->gathered, F_OK) == 0)
+		return err_set(e, ERR_HOST, EEXIST, "remove", s->gathered, "remove it");
+	s->began = time(NULL);
 	s->pid = fork();
 	if (s->pid == 0)
 		become(argv, s->dir, parent);
@@ -69,7 +78,7 @@ int second_start(struct second *s, char **argv, const struct out *out, struct er
 /* Its exit code, once it has ended; killed if it does not. */
 static int end(struct second *s)
 {
-	int status = 0;
+	int status = 70 << 8; /* should it be waited for elsewhere */
 
 	kill(s->pid, SIGTERM);
 	for (int ms = 0; waitpid(s->pid, &status, WNOHANG) == 0; ms += 10) {
@@ -81,15 +90,27 @@ static int end(struct second *s)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 70;
 }
 
-/* The directory of one row's runs; a run that the first lab has done too keeps the first's logs. */
-static void move_runs(int from, int to)
+/* One run's logs. If the first lab has done it too, they stay where they are; an earlier proof's in
+ * the same directory change places with them. */
+static void move_run(const struct second *s, int from, const char *name, int to)
+{
+	struct stat there;
+
+	if (fstatat(to, name, &there, AT_SYMLINK_NOFOLLOW))
+		(void)renameat2(from, name, to, name, RENAME_NOREPLACE);
+	else if (there.st_mtime < s->began)
+		(void)renameat2(from, name, to, name, RENAME_EXCHANGE);
+}
+
+/* The directory of one row's runs. */
+static void move_runs(const struct second *s, int from, int to)
 {
 	DIR *dir = fdopendir(from);
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			(void)renameat2(from, entry->d_name, to, entry->d_name, RENAME_NOREPLACE);
+			move_run(s, from, entry->d_name, to);
 	if (dir)
 		closedir(dir);
 }
@@ -109,7 +130,7 @@ static void move_rows(const struct second *s, const struct out *out)
 		(void)mkdirat(out->fd, entry->d_name, 0777);
 		int to = openat(out->fd, entry->d_name, flags);
 		if (to >= 0) {
-			move_runs(from, to); /* closes @from */
+			move_runs(s, from, to); /* closes @from */
 			close(to);
 			(void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
 		} else {

@@ -3,7 +3,8 @@
  * A second lab beside the one that reports: this program once more, whose `prove` goes through the
  * same runs from the last one on and leaves what they showed for the first to take. One emulated
  * machine keeps one CPU of the host busy, so where there are two, a proof takes little more than
- * half its time. It must never be needed: what it has not done, the first does.
+ * half its time. It must never be needed: what it has not done, the first does. But a panic, a hang
+ * or a complaint of its kernel fails the run.
  */
 #ifndef LAB_SECOND_H
 #define LAB_SECOND_H
@@ -11,9 +12,11 @@
 #include "lab.h"
 
 #include <sys/types.h>
+#include <time.h>
 
 struct second {
 	pid_t pid; /* 0: there is none */
+	time_t began;
 	char dir[PATH_MAX + 16];
 	char gathered[PATH_MAX + 32]; /* what it has left so far; "" if there is none */
 };

@@ -145,7 +145,7 @@ static void send_job(struct session *s)
 	s->until = now_ms() + seconds * 1000LL + (s->cfg->opts->kasan ? LEAKS_MS : 0) + GRACE_MS;
 }
 
-/* The port takes no more of a frame for now, and no other may come between. */
+/* False: the port takes no more of a frame for now, and no other may come between. */
 static bool send_parcel(struct session *s)
 {
 	struct parcel *p = &s->parcel;
@@ -153,8 +153,10 @@ static bool send_parcel(struct session *s)
 	while (p->at < p->len) {
 		ssize_t n = send(s->q->wire_fd, p->frame + p->at, p->len - p->at,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n <= 0)
+		if (n <= 0) {
+			s->gone |= n == 0 || (errno != EAGAIN && errno != EINTR);
 			return false;
+		}
 		p->at += (size_t)n;
 	}
 	return true;
@@ -179,10 +181,11 @@ static void send_gathered(struct session *s)
 
 static void say_goodbye(struct session *s)
 {
-	/* Whoever has told the end reads on, until it reads this. */
-	for (int i = 0; i < GOODBYE_MS && !send_parcel(s); i++)
+	/* Whoever has told the end reads on, until it reads this; else it is gone. */
+	for (int i = 0; i < GOODBYE_MS && !s->gone && !send_parcel(s); i++)
 		(void)poll(NULL, 0, 1);
-	if (wire_send(s->q->wire_fd, WIRE_BYE, NULL, 0) < 0)
+	s->gone |= s->parcel.at < s->parcel.len;
+	if (s->gone || wire_send(s->q->wire_fd, WIRE_BYE, NULL, 0) < 0)
 		s->gone = true;
 	s->leaving = true;
 	s->until = now_ms() + GOODBYE_MS;

@@ -24,7 +24,8 @@
 #define LOOK_US 20000
 #define VMM_SECONDS "420"
 #define TRACE "/out/iperf.trace"
-#define DATA_LEN 1000  /* what is read at once of a frame of data, and never of a ring */
+#define DATA_LEN 1000 /* what is read at once of a frame of data, and never of a ring */
+#define SETTLE_US 500000
 #define DATA_PIECES 16 /* of such a length, at least, on each of the guest's queues */
 
 #define MIB (1u << 20)
@@ -106,30 +107,38 @@ static bool wait_serving(const struct iperf_run *r, const char *console)
 	return false;
 }
 
+static void count_pieces(unsigned pieces[2 * IPERF_PAIRS]);
+static const char *judge_pair(const struct iperf_run *r, const unsigned before[2 * IPERF_PAIRS]);
+
 /* What the report says of an error tells more than the exit code, which comes with it. */
 static const char *run(const struct iperf_run *r, const char *console)
 {
 	char path[128];
 
+	unsigned before[2 * IPERF_PAIRS];
+
 	if (!wait_serving(r, console))
 		return "the guest does not serve";
+	count_pieces(before);
 	const char *code = wait_client(r, start_client(r, path, sizeof(path)));
 	if (code)
 		printf("# %s\n", code);
 	const char *why = iperf_judge_report(r, path);
-	return why ? why : code;
+	if (!why)
+		why = code;
+	return why || r->pairs == IPERF_ANY ? why : judge_pair(r, before);
 }
 
 /* ---- the device's word ---- */
 
-/* Each of the guest's queues has carried data: its trace, read line by line, as it is long. */
-static const char *judge_queues(void)
+/* Data on each of the guest's queues until now: its trace, read line by line, as it is long. */
+static void count_pieces(unsigned pieces[2 * IPERF_PAIRS])
 {
-	unsigned pieces[2 * IPERF_PAIRS] = {0}, q;
-	static char why[160];
 	char line[512];
+	unsigned q;
 	FILE *f = fopen(TRACE, "re");
 
+	memset(pieces, 0, 2 * IPERF_PAIRS * sizeof(*pieces));
 	while (f && fgets(line, sizeof(line), f)) {
 		const char *at = strstr(line, "\"ev\":\"translate\",\"q\":"),
 			   *len = strstr(line, "\"len\":");
@@ -139,10 +148,35 @@ static const char *judge_queues(void)
 	}
 	if (f)
 		fclose(f);
+}
+
+/* All data of a run on one pair went by that pair, @before told from what there is now. */
+static const char *judge_pair(const struct iperf_run *r, const unsigned before[2 * IPERF_PAIRS])
+{
+	unsigned now[2 * IPERF_PAIRS], by_it = 0, by_others = 0;
+	static char why[160];
+
+	usleep(SETTLE_US); /* the trace's last lines are written when the device rests */
+	count_pieces(now);
+	for (unsigned q = 1; q < 2 * IPERF_PAIRS; q += 2)
+		*(r->pairs == BIT_OF(q / 2) ? &by_it : &by_others) += now[q] - before[q];
+	snprintf(why, sizeof(why), "%s: %u pieces of data by it, %u by others", r->name, by_it,
+		 by_others);
+	printf("# %s\n", why);
+	return by_it >= DATA_PIECES && by_others < DATA_PIECES / 4 ? NULL : why;
+}
+
+/* Each of the guest's queues has carried data. */
+static const char *judge_queues(void)
+{
+	unsigned pieces[2 * IPERF_PAIRS];
+	static char why[160];
+
+	count_pieces(pieces);
 	snprintf(why, sizeof(why), "pieces of data on the guest's queues: %u %u %u %u", pieces[1],
 		 pieces[3], pieces[5], pieces[7]);
 	printf("# %s\n", why);
-	for (q = 1; q < 2 * IPERF_PAIRS; q += 2)
+	for (unsigned q = 1; q < 2 * IPERF_PAIRS; q += 2)
 		if (pieces[q] < DATA_PIECES)
 			return why;
 	return NULL;

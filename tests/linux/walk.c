@@ -202,6 +202,20 @@ static bool seen(struct walk *w, const struct step *s)
 	return false;
 }
 
+/* Its length once all of the last step is in it: a device writes its state first, and its trace
+ * when it has nothing else to do. */
+static size_t trace_at_rest(void)
+{
+	size_t len = strlen(read_text(TRACE)), before;
+
+	do {
+		before = len;
+		usleep(3 * LOOK_US);
+		len = strlen(read_text(TRACE));
+	} while (len != before);
+	return len;
+}
+
 static bool step(struct walk *w, unsigned number, const struct step *s)
 {
 	*w->why = '\0';
@@ -211,7 +225,7 @@ static bool step(struct walk *w, unsigned number, const struct step *s)
 	}
 	if (!w->running && !boot(w))
 		return false;
-	w->trace_from = strlen(read_text(TRACE));
+	w->trace_from = s->seen ? trace_at_rest() : strlen(read_text(TRACE));
 	if (s->announce)
 		kill(w->device, SIGUSR2);
 	return (!s->guest || tell(w, number, s)) && (!s->ends || ended(w, s)) &&

@@ -11,6 +11,7 @@
 #include <linux/vhost.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,15 @@ int raw_get_fd(int vduse_fd, uint32_t asid, uint64_t at, struct region *region)
 		return -errno;
 	*region = (struct region){v2.offset, v2.start, v2.last, v2.perm};
 	return fd;
+}
+
+void raw_fix_layout(char **argv)
+{
+	int now = personality(0xffffffff);
+
+	if (now >= 0 && !(now & ADDR_NO_RANDOMIZE) &&
+	    personality((unsigned long)now | ADDR_NO_RANDOMIZE) >= 0)
+		execv("/proc/self/exe", argv); /* else it is left to chance, which is mostly kind */
 }
 
 int memory_make_at(struct memory *m, size_t len, void *where, struct err *e)

@@ -71,9 +71,9 @@ void netctl_reset(struct netctl *c, const struct netctl_ability *can, uint64_t f
 /**
  * Carry out @cmd (class, command and data: @len bytes) under the negotiated @features.
  * VIRTIO_NET_OK, with what it makes of @c in @next and @r->len bytes of result, or VIRTIO_NET_ERR
- * with nothing in either: not negotiated, unknown, not exactly as long as it must be, or beyond
- * what the device can do. The state is large: who keeps @next swaps the two, rather than to copy
- * it.
+ * without a result and with @next of no meaning: not negotiated, unknown, not exactly as long as it
+ * must be, or beyond what the device can do. The state is large: who keeps @next swaps the two,
+ * rather than to copy it.
  */
 uint8_t netctl_run(const struct netctl *c, struct netctl *next, const struct netctl_ability *can,
 		   uint64_t features, const uint8_t *cmd, size_t len, struct netctl_result *r);

@@ -133,12 +133,13 @@ static int take(struct netio *n, unsigned q, struct vring_chain *c)
 
 /* ---- frames ---- */
 
-/* Sections 5.1.6.4.3 and 5.1.6.4.4: what is hashed, by RSS while that is in use, and is told. */
+/* Sections 5.1.6.4.3 and 5.1.6.4.4: what is hashed, by RSS' parameters where that was negotiated,
+ * and is told. */
 static struct rss_hash hash(const struct netio *n, uint8_t *frame, size_t len)
 {
 	const struct netctl *c = n->ctl;
-	struct rss_hash h =
-	    rss_hash(c->rss_length ? &c->rss_hash : &c->hash, frame + n->header, len);
+	bool rss = n->dev->features >> VIRTIO_NET_F_RSS & 1;
+	struct rss_hash h = rss_hash(rss ? &c->rss_hash : &c->hash, frame + n->header, len);
 	/* As the specification has them; Linux's structure has the first in halves. */
 	const struct {
 		uint32_t value;

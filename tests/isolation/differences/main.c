@@ -5,6 +5,8 @@
  */
 #include "probe.h"
 
+#include "../../raw/raw.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +42,7 @@ int main(int argc, char **argv)
 	bool all = argc == 2 && !strcmp(argv[1], "--all");
 	struct err e = {0};
 
+	raw_fix_layout(argv);
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		fputs(help, stdout);
 		return EXIT_OK;

@@ -164,6 +164,7 @@ int main(int argc, char **argv)
 	struct opts o;
 	struct err e = {0};
 
+	raw_fix_layout(argv);
 	if (opts_parse(&o, argc, argv, &e)) {
 		fprintf(stderr, "ringfence-steps: %s\n", e.text);
 		return EXIT_USAGE;
