@@ -64,7 +64,8 @@ enum attack_id {
 	ATTACK_TOCTOU = 14,	/* control commands that change while they are copied */
 	ATTACK_RESET = 19,	/* resets with a control command in flight */
 	ATTACK_SWAP = 20,	/* the CVQ set up as a data queue and the reverse */
-	ATTACK_RENEGOTIATE = 21, /* without CTRL_VQ, with MQ, features changed too late */
+	ATTACK_RENEGOTIATE = 21, /* without CTRL_VQ, features changed too late; with DRIVER_MQ: MQ
+				    taken and left, so that the CVQ moves */
 	ATTACK_NOTIFY = 27,	 /* notifications of wrong queues */
 	ATTACK_FLOOD = 28,	 /* floods of kicks, commands and resets */
 	ATTACK_CONFIG = 29,	 /* writes to the config space, reads while it changes */
@@ -154,7 +155,8 @@ enum attempt_shape {
 	SHAPE_EMPTY = 9,      /* of no length */
 	SHAPE_ONE = 10,	      /* of length 1 */
 	SHAPE_LONGEST = 11,   /* of length 2^32 - 1 */
-	SHAPE_RING_DESC = 12, /* a ring's part there, of which the first entry fits */
+	SHAPE_RING_DESC = 12, /* a ring's part there, of which the first entry fits; row 21: a part
+				 of a data queue's ring in CVQ memory */
 	SHAPE_RING_AVAIL = 13,
 	SHAPE_RING_USED = 14,
 
@@ -163,7 +165,7 @@ enum attempt_shape {
 	SHAPE_FLIPS = 16,     /* touched: flips; hits: commands that were answered */
 	SHAPE_IN_FLIGHT = 17, /* a reset; touched: commands answered by then; hits: those not */
 	SHAPE_STORM = 18,     /* touched: resets, one right after another */
-	SHAPE_PROBE = 19,     /* row 6's attempt, after what the row is about */
+	SHAPE_PROBE = 19,     /* row 6's attempt, on RX row 7's, after what the row is about */
 	SHAPE_SAME_RING =
 	    20,		     /* the CVQ and a data queue on one ring; hits: chains that came back */
 	SHAPE_CROSSED = 21,  /* each on the other's */

@@ -87,6 +87,9 @@ extern struct chain_memory chain_memory;
  */
 void attempt_probe(struct run *r, unsigned page);
 
+/** Rows 3 to 5's: a start with a ring's part aimed, and an honest driver at work. */
+void attempt_aimed_ring(struct run *r, enum attempt_shape shape, const struct net_aim *aim);
+
 /** Wait until the device has been round all its queues, as far as that can be seen; the CVQ is used
  * for it. */
 void device_settle(struct run *r);
@@ -112,6 +115,8 @@ void command_fill(struct run *r);
 
 /** Make the legal operations of the current phase, all of them (steps.c). */
 void steps(struct run *r);
+/** One of them: a frame goes out and the same one comes in; others may come before it. */
+bool run_loopback(struct net *n, uint32_t len);
 
 void attack_cpu(struct run *r);		/* cpu.c: row 1 */
 void attack_canary(struct run *r);	/* canary.c: row 2 */
@@ -123,6 +128,7 @@ void attack_toctou(struct run *r);	/* toctou.c: row 14 */
 void attack_reset(struct run *r);	/* reset.c: row 19 */
 void attack_swap(struct run *r);	/* swap.c: row 20 */
 void attack_renegotiate(struct run *r); /* negotiate.c: row 21 */
+void attack_moves(struct run *r);	/* moves.c: row 21 where MQ is taken */
 void attack_notify(struct run *r);	/* notify.c: row 27 */
 void attack_flood(struct run *r);	/* flood.c: row 28 */
 void attack_config(struct run *r);	/* config.c: row 29 */

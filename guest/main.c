@@ -51,7 +51,10 @@ static void attack(struct run *r)
 		attack_swap(r);
 		return;
 	case ATTACK_RENEGOTIATE:
-		attack_renegotiate(r);
+		if (r->net.takes & NET_F_MQ)
+			attack_moves(r);
+		else
+			attack_renegotiate(r);
 		return;
 	case ATTACK_NOTIFY:
 		attack_notify(r);

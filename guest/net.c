@@ -22,8 +22,8 @@
 
 static struct {
 	struct virtq_memory ring[NET_QUEUES];
-	/* Of pairs before the one that is used: there, and empty. */
-	struct virtq_memory idle[2 * (NET_PAIRS_MAX - 1)];
+	/* Of pairs beside the one that is used: there, and empty. By the queues' indices. */
+	struct virtq_memory idle[2 * NET_PAIRS_MAX];
 	uint8_t rx[RX_BUFFERS][RX_BUFFER] __attribute__((aligned(64)));
 	uint8_t tx_header[NET_HEADER];
 	uint8_t tx[NET_FRAME_MAX];
@@ -32,11 +32,13 @@ static struct {
 	uint8_t ctrl_ack;
 } memory __attribute__((aligned(4096)));
 
-static struct virtq idle[2 * (NET_PAIRS_MAX - 1)];
+static struct virtq idle[2 * NET_PAIRS_MAX];
 
 bool net_find(struct net *n, uint64_t base)
 {
-	*n = (struct net){.cvq_patience = CVQ_PATIENCE_MS, .index = {NET_RX, NET_TX, NET_CVQ}};
+	*n = (struct net){.cvq_patience = CVQ_PATIENCE_MS,
+			  .index = {NET_RX, NET_TX, NET_CVQ},
+			  .pair = NET_LAST_PAIR};
 	return virtio_find(&n->dev, base, DEVICE_NET);
 }
 
@@ -58,8 +60,9 @@ static void find_queues(struct net *n)
 			   (uint32_t)virtio_config8(&n->dev, CONFIG_PAIRS + 1) << 8;
 	if (n->pairs < 1 || n->pairs > NET_PAIRS_MAX) /* UNTRUSTED: device */
 		n->pairs = 1;
-	n->index[NET_RX] = 2 * n->pairs - 2;
-	n->index[NET_TX] = 2 * n->pairs - 1;
+	uint32_t pair = n->pair < n->pairs ? n->pair : n->pairs - 1;
+	n->index[NET_RX] = 2 * pair;
+	n->index[NET_TX] = 2 * pair + 1;
 	n->index[NET_CVQ] = 2 * n->pairs;
 }
 
@@ -80,6 +83,11 @@ static uint32_t queues(const struct net *n)
 	return n->dev.features & NET_F_CTRL_VQ ? NET_QUEUES : NET_CVQ;
 }
 
+static bool is_idle(const struct net *n, uint32_t index)
+{
+	return index / 2 != n->index[NET_RX] / 2;
+}
+
 static bool lay_out(struct net *n, struct virtq *q, uint32_t index, struct virtq_memory *m)
 {
 	uint32_t max = virtio_queue_select(&n->dev, index);
@@ -95,8 +103,8 @@ bool net_lay_out(struct net *n)
 	for (uint32_t i = 0; i < queues(n); i++)
 		if (!lay_out(n, &n->q[i], n->index[i], &memory.ring[i]))
 			return false;
-	for (uint32_t i = 0; i < n->index[NET_RX]; i++)
-		if (!lay_out(n, &idle[i], i, &memory.idle[i]))
+	for (uint32_t i = 0; i < 2 * n->pairs; i++)
+		if (is_idle(n, i) && !lay_out(n, &idle[i], i, &memory.idle[i]))
 			return false;
 	return true;
 }
@@ -109,8 +117,9 @@ static void enable(struct net *n, uint32_t index, const struct virtq *q)
 
 void net_enable(struct net *n)
 {
-	for (uint32_t i = 0; i < n->index[NET_RX]; i++)
-		enable(n, i, &idle[i]);
+	for (uint32_t i = 0; i < 2 * n->pairs; i++)
+		if (is_idle(n, i))
+			enable(n, i, &idle[i]);
 	for (uint32_t i = 0; i < queues(n); i++)
 		enable(n, n->index[i], &n->q[i]);
 	n->live = true;

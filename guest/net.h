@@ -8,10 +8,11 @@
 
 #include "virtio_mmio.h"
 
-/* Section 5.1.2: a pair of queues and the CVQ. With MQ the pair is the device's last, so that these
- * are no indices: struct net has those. */
+/* Section 5.1.2: a pair of queues and the CVQ. With MQ the pair is the device's last, or another
+ * one that was asked for, so that these are no indices: struct net has those. */
 enum net_queue { NET_RX, NET_TX, NET_CVQ, NET_QUEUES };
 #define NET_PAIRS_MAX 8
+#define NET_LAST_PAIR UINT32_MAX
 
 /* Feature bits, section 5.1.3. */
 #define NET_F_MAC (1ULL << 5)
@@ -55,8 +56,9 @@ struct net {
 	struct virtio dev;
 	struct virtq q[NET_QUEUES];
 	uint32_t index[NET_QUEUES]; /* which of the device's they are */
-	uint32_t pairs;		    /* that the device has for this driver */
-	uint64_t takes;		    /* features that net_setup() takes beside NET_FEATURES */
+	uint32_t pairs;		    /* that the device has for this driver, */
+	uint32_t pair;	/* ... of which it uses this one, if there is such, else the last */
+	uint64_t takes; /* features that net_setup() takes beside NET_FEATURES */
 	uint8_t mac[6];
 	uint32_t frames; /* sent so far: seeds the next one's pattern */
 	uint32_t frame_len;

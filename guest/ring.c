@@ -26,7 +26,7 @@ static bool work(struct net *n, enum net_queue aimed)
 	return net_wait(n, aimed, deadline);
 }
 
-static void attempt_ring(struct run *r, const struct net_aim *aim)
+void attempt_aimed_ring(struct run *r, enum attempt_shape shape, const struct net_aim *aim)
 {
 	struct net *n = &r->net;
 	/* A packed ring's used part says where the device rests: RX, where it finds no buffer. */
@@ -34,7 +34,8 @@ static void attempt_ring(struct run *r, const struct net_aim *aim)
 	bool back;
 
 	attempt_start(r, aim, !(rests && aim->queue == NET_RX));
-	attempt_begin(r, aim->queue, aim->iova, virtq_part_size(&n->q[aim->queue], aim->part));
+	attempt_begin_as(r, shape, aim->queue, aim->iova,
+			 virtq_part_size(&n->q[aim->queue], aim->part));
 	back = work(n, aim->queue);
 	attempt_end(r, back ? OUTCOME_COMPLETED : OUTCOME_NO_ANSWER, n->live);
 }
@@ -51,12 +52,13 @@ void attack_ring(struct run *r)
 	for (enum net_queue queue = NET_RX; queue <= NET_TX; queue++) {
 		for (uint64_t page = m->arena - PAGE; page <= m->arena + m->arena_size;
 		     page += PAGE) {
-			attempt_ring(r, &(struct net_aim){
-					    .queue = queue,
-					    .part = part[m->attack],
-					    .iova = page,
-					    .ram = machine_has_ram(m, page),
-					});
+			attempt_aimed_ring(r, SHAPE_PLAIN,
+					   &(struct net_aim){
+					       .queue = queue,
+					       .part = part[m->attack],
+					       .iova = page,
+					       .ram = machine_has_ram(m, page),
+					   });
 		}
 	}
 }

@@ -32,8 +32,7 @@ static bool step_reset(struct run *r)
 	return net_start(&r->net);
 }
 
-/* A frame goes out and the same one comes in; others may come before it. */
-static bool loopback(struct net *n, uint32_t len)
+bool run_loopback(struct net *n, uint32_t len)
 {
 	uint64_t deadline = deadline_in(LOOPBACK_MS);
 	struct net_frame f;
@@ -57,7 +56,7 @@ static bool step_tx_loopback(struct run *r)
 	static const uint32_t len[LOOPBACK_FRAMES] = {64, NET_FRAME_MAX};
 
 	for (unsigned i = 0; i < LOOPBACK_FRAMES; i++) {
-		if (!loopback(&r->net, len[i]))
+		if (!run_loopback(&r->net, len[i]))
 			return false;
 	}
 	return true;

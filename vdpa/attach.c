@@ -337,7 +337,9 @@ static int negotiate(const struct attach *a, uint64_t features, struct err *e)
 
 static int assign_groups(const struct attach *a, const struct groups *g, struct err *e)
 {
-	return a->has_cvq ? groups_assign(g, &a->vhost, iotlb_cvq_asid(&a->iotlb), e) : 0;
+	uint32_t cvq_asid = iotlb_cvq_asid(&a->iotlb);
+
+	return a->has_cvq ? groups_assign(g, &a->vhost, cvq_asid, a->breaks, e) : 0;
 }
 
 static int map_memory(struct attach *a, struct err *e)

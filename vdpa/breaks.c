@@ -43,6 +43,11 @@ const struct break_info break_table[BREAK_COUNT] = {
 	 "a control command that the device does not answer is waited for without "
 	 "end",
 	 "vdpa/worker.c: on_deadline()"},
+    [BREAK_KEEP_GROUPS] =
+	{"keep-groups", BREAK_IN_VMM,
+	 "only the CVQ's group is put into its ASID; the others stay in the one that the last "
+	 "session had them in",
+	 "vdpa/groups.c: is_put()"},
     [BREAK_SKIP_CHECK] =
 	{"skip-check", BREAK_IN_VMM,
 	 "one check on what the guest or the device says is left out: =NAME, or cvq-validate",

@@ -2,6 +2,8 @@
 /* Groups and their address spaces; see groups.h. It must never take a group's ASID for granted. */
 #include "groups.h"
 
+#include "breaks.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -72,12 +74,20 @@ static bool is_used(const struct groups *g, uint32_t group)
  * The kernel takes a group for a queue's index (finding K19), so those from the number of queues on
  * cannot be put anywhere. That is an error where a queue is in one, and else reaches nothing.
  */
-int groups_assign(const struct groups *g, const struct vhost *v, uint32_t cvq_asid, struct err *e)
+static bool is_put(const struct groups *g, uint32_t group, uint32_t breaks)
+{
+	if (broken(breaks, BREAK_KEEP_GROUPS))
+		return is_cvqs(g, group);
+	return group < g->vqs || is_used(g, group);
+}
+
+int groups_assign(const struct groups *g, const struct vhost *v, uint32_t cvq_asid, uint32_t breaks,
+		  struct err *e)
 {
 	int ret = 0;
 
 	for (uint32_t group = 0; !ret && group < g->count; group++)
-		if (group < g->vqs || is_used(g, group))
+		if (is_put(g, group, breaks))
 			ret = vhost_set_group_asid(v, group, is_cvqs(g, group) ? cvq_asid : 0, e);
 	return ret;
 }

@@ -27,8 +27,10 @@ struct groups {
 int groups_read(struct groups *g, const struct vhost *v, unsigned queues, unsigned cvq,
 		struct err *e);
 
-/** Put the CVQ's groups into @cvq_asid, and every other group there is into ASID 0. */
-int groups_assign(const struct groups *g, const struct vhost *v, uint32_t cvq_asid, struct err *e);
+/** Put the CVQ's groups into @cvq_asid, and every other group there is into ASID 0, but for
+ * what @breaks say. */
+int groups_assign(const struct groups *g, const struct vhost *v, uint32_t cvq_asid, uint32_t breaks,
+		  struct err *e);
 
 /** An error if a queue is not in the group that it was in @before. */
 int groups_same(const struct groups *before, const struct groups *now, const struct vhost *v,

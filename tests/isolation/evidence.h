@@ -56,6 +56,8 @@ struct attempt {
 	bool busy;	   /* trace oracle: the device changed status or served the CVQ meanwhile */
 	uint32_t commands; /* trace oracle: control commands that the device answered meanwhile, */
 	uint32_t resets;   /* ... and resets of it */
+	uint32_t cvq; /* trace oracle: which queue was the CVQ when this one's aim was seen last, */
+	uint32_t cvq_before; /* ... and in the last session before that had a command; 0: none */
 };
 
 /** Oracle 1: what the guest claims to have read. */
@@ -89,6 +91,13 @@ struct odd_commands {
 	uint64_t len;
 };
 
+/** What a trace has told of the device's sessions, as far as it was read. */
+struct trace_session {
+	bool one_pair;	 /* this one's driver took neither MQ nor RSS */
+	bool commanded;	 /* it had a control command */
+	uint32_t before; /* which queue was the CVQ in the last one that had; 0: none had */
+};
+
 /** Oracle 3: the daemon's own account. */
 struct trace_finding {
 	bool read;	   /* there was a trace */
@@ -102,6 +111,7 @@ struct trace_finding {
 	struct stray cvq_outside; /* the CVQ out of the arena, or writing where it may only read */
 	struct stray cvq_wrong_asid; /* the CVQ through another ASID than the VMM said */
 	struct odd_commands odd;
+	struct trace_session session;
 	/* What data queue 0 and 1 tried in a sweep: bit n of [d]: an access at 2^n + d - 1; bit n:
 	 * at the beginning of the arena's page n. */
 	uint64_t swept[2][3];

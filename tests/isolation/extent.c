@@ -11,6 +11,8 @@
 #define TX 2u
 #define DATA (RX | TX)
 #define CVQ 4u
+#define TWO_PAIRS 15u /* queues 0 to 3 */
+#define QUEUES 4
 
 /** How each attempt must be known to have been made. */
 enum proof {
@@ -82,6 +84,11 @@ static const struct need needs[] = {
     {EXTENT_RENEGOTIATE, SHAPE_LATE, CVQ, BY_GUEST, 1, 1, 0, "features after FEATURES_OK"},
     {EXTENT_RENEGOTIATE, SHAPE_EARLY, CVQ, BY_GUEST, 1, 1, 0, "DRIVER_OK without FEATURES_OK"},
     {EXTENT_RENEGOTIATE, SHAPE_PROBE, TX, BY_DEVICE, 6, 0, 0, "a read of CVQ memory after each"},
+
+    {EXTENT_MOVES, SHAPE_RING_DESC, TWO_PAIRS, BY_DEVICE, 1, 1, 0, "descriptors in CVQ memory"},
+    {EXTENT_MOVES, SHAPE_RING_AVAIL, TWO_PAIRS, BY_DEVICE, 1, 1, 0, "a driver's ring there"},
+    {EXTENT_MOVES, SHAPE_RING_USED, TWO_PAIRS, BY_DEVICE, 1, 1, 0, "a device's ring there"},
+    {EXTENT_MOVES, SHAPE_PROBE, TWO_PAIRS, BY_DEVICE, 0, 0, 0, "a buffer"},
 
     {EXTENT_NOTIFY, SHAPE_NOTIFY, CVQ, BY_GUEST, 1, 1024, 0, "numbers of no queue"},
     {EXTENT_NOTIFY, SHAPE_NOTIFY_OTHERS, CVQ, BY_GUEST, 1, 32, 1, "others in the CVQ's place"},
@@ -281,6 +288,40 @@ static bool reset_left_out(const struct evidence *ev, char *why, size_t len)
 	       left_out(why, len, "no command was at the device and unanswered when it was reset");
 }
 
+/* Of --full: every kind in every page of the arena, by every queue. */
+static bool pages_left_out(const struct evidence *ev, enum extent extent, char *why, size_t len)
+{
+	for (size_t i = 0; i < NEEDS; i++)
+		for (unsigned q = 0; needs[i].extent == extent && q < QUEUES; q++)
+			if ((needs[i].queues >> q & 1) && page_left_out(ev, &needs[i], q, why, len))
+				return true;
+	return false;
+}
+
+/*
+ * In each attempt the CVQ had just moved: to behind the first pair where that was aimed, to behind
+ * all pairs where it was another; and a command had gone through it where it was before.
+ */
+static bool moves_left_out(const struct evidence *ev, char *why, size_t len)
+{
+	const uint32_t last = ev->hello.cvq_index;
+
+	if (last <= QUEUES)
+		return left_out(why, len, "the device has no pair that is neither first nor last");
+	for (uint32_t i = 0; i < ev->attempts; i++) {
+		const struct attempt *at = &ev->attempt[i];
+		uint32_t now = at->mark.queue < 2 ? 2 : last, before = now == 2 ? last : 2;
+
+		if (at->cvq != now || at->cvq_before != before)
+			return left_out(why, len,
+					"attempt %u, queue %u: the CVQ at %u after %u, not at %u "
+					"after %u (trace)",
+					at->mark.attempt, at->mark.queue, at->cvq, at->cvq_before,
+					now, before);
+	}
+	return ev->scan_stride == PAGE && pages_left_out(ev, EXTENT_MOVES, why, len);
+}
+
 /* Numbers of no queue brought the device no command. */
 static bool notify_left_out(const struct evidence *ev, char *why, size_t len)
 {
@@ -330,7 +371,7 @@ bool extent_left_out(const struct row *row, const struct evidence *ev, char *why
 		if (needs[i].extent != extent)
 			continue;
 		known = true;
-		for (unsigned q = 0; q < 3; q++)
+		for (unsigned q = 0; q < QUEUES; q++)
 			if ((needs[i].queues >> q & 1) && need_left_out(ev, &needs[i], q, why, len))
 				return true;
 	}
@@ -343,6 +384,8 @@ bool extent_left_out(const struct row *row, const struct evidence *ev, char *why
 		return flips_left_out(ev, why, len);
 	case EXTENT_RESET:
 		return reset_left_out(ev, why, len);
+	case EXTENT_MOVES:
+		return moves_left_out(ev, why, len);
 	case EXTENT_NOTIFY:
 		return notify_left_out(ev, why, len);
 	case EXTENT_FLOOD:

@@ -167,6 +167,18 @@ static const struct attack attacks[] = {
      .demands = DEMANDS({"merge-asid", SAW_SECRET | SAW_REACH}, {"trust-reset", SAW_STRAY}),
      .held = {"not offered, late or early: not taken; refused after each",
 	      "not offered, late or early: not taken; guest RAM after each"}},
+    {.number = ATTACK_RENEGOTIATE,
+     .name = "mq-moves",
+     .claim = "no queue reaches CVQ memory because it, or another, was the CVQ without MQ or with",
+     .parents = ON(RINGS),
+     .placed = true,
+     .controls = CONTROLS("keep-groups", "merge-asid", "ignore-group", "trust-reset"),
+     .extent = EXTENT_MOVES,
+     .demand = SAW_SECRET | SAW_CHANGE | SAW_REACH,
+     /* All that an address space of the CVQ's leaves a queue to reach is rings in the arena. */
+     .demands = DEMANDS({"keep-groups", SAW_REACH}, {"trust-reset", SAW_STRAY}),
+     .held = {"with MQ, without and back: refused in ASID 0",
+	      "with MQ, without and back: guest RAM's"}},
     {.number = ATTACK_NOTIFY,
      .name = "notify",
      .claim = "a notification moves the queue that it names, and no other",
@@ -427,7 +439,7 @@ bool matrix_sample(struct row *row)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
 	if (row->parent == PARENT_RINGS)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_USED ||
-				   a->number == ATTACK_WRITABLE);
+				   a->number == ATTACK_WRITABLE || a->extent == EXTENT_MOVES);
 	if (row->parent != PARENT_SIM || a->program)
 		return true;
 	return a->number <= ATTACK_WRITABLE || (a->placed && !second);

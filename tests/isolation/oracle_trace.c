@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Oracle 3: the daemon's trace, judged by what is known here: the inodes of the files that the VMM
- * handed over, the CVQ's index and ASID, the attempts' addresses and times. It must never skip a
- * line that it does not understand: an account with a hole proves nothing.
+ * handed over, the CVQ's ASID and where it is for which driver, the attempts' addresses and times.
+ * It must never skip a line that it does not understand: an account with a hole proves nothing.
  */
 #include "oracle.h"
 
 #include <jansson.h>
+#include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PAIRS (1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS)
+#define FIRST_CVQ 2u
 
 /* One translation, as the daemon wrote it down. */
 struct translation {
@@ -56,6 +60,15 @@ static bool get_translation(const json_t *line, struct translation *tr)
 	tr->write = *dir == 'w';
 	tr->ok = json_is_true(ok);
 	return true;
+}
+
+/*
+ * Section 5.1.2: the CVQ comes after the first pair, or, for a driver that took MQ or RSS, after
+ * all of them, which is what the VMM's hello says. Between sessions no queue is served.
+ */
+static unsigned cvq_index(const struct evidence *ev)
+{
+	return ev->trace.session.one_pair ? FIRST_CVQ : ev->hello.cvq_index;
 }
 
 static void note(struct stray *s, const struct translation *tr)
@@ -139,7 +152,7 @@ static void match_attempts(struct evidence *ev, const struct translation *tr)
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		struct attempt *at = &ev->attempt[i];
 
-		if (tr->queue == ev->hello.cvq_index) {
+		if (tr->queue == cvq_index(ev)) {
 			/* Its addresses are the arena's own: what an attempt on the CVQ aims at are
 			 * the guest's, which the device never sees. */
 			at->busy |= meanwhile(at, tr->t);
@@ -154,7 +167,30 @@ static void match_attempts(struct evidence *ev, const struct translation *tr)
 		at->aimed_refused += !tr->ok;
 		at->aimed_arena += tr->ok && in_arena(ev, tr->ino);
 		at->aimed_ram += tr->ok && tr->ino == ev->arena.ram_ino;
+		at->cvq = cvq_index(ev);
+		at->cvq_before = ev->trace.session.before;
 	}
+}
+
+/* What the driver took holds from here on; a session that had no command leaves the CVQ's last
+ * place as it was. */
+static bool take_features(struct evidence *ev, const json_t *line)
+{
+	uint64_t features;
+
+	if (!get_hex(line, "features", &features))
+		return false;
+	ev->trace.session.one_pair = !(features & PAIRS);
+	return true;
+}
+
+static void end_session(struct evidence *ev)
+{
+	struct trace_session *s = &ev->trace.session;
+
+	if (s->commanded)
+		s->before = cvq_index(ev);
+	s->commanded = false;
 }
 
 /* A start or a reset in between: the VMM lays its rings out anew. */
@@ -164,6 +200,8 @@ static bool take_restart(struct evidence *ev, const json_t *line, bool reset)
 
 	if (!get_uint(line, "t", &t))
 		return false;
+	if (reset)
+		end_session(ev);
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		bool then = meanwhile(&ev->attempt[i], t);
 
@@ -179,7 +217,7 @@ static bool may_be_sent(const struct evidence *ev, int64_t class, int64_t code, 
 {
 	return (class == 0 && (code == 0 || code == 1) && len == 3) ||
 	       (class == 1 && code == 1 && len == 8) ||
-	       (ev->hello.cvq_index > 2 && class == 4 && code == 0 && len == 4);
+	       (cvq_index(ev) > FIRST_CVQ && class == 4 && code == 0 && len == 4);
 }
 
 static bool take_command(struct evidence *ev, const json_t *line)
@@ -191,6 +229,7 @@ static bool take_command(struct evidence *ev, const json_t *line)
 	if (!get_uint(line, "t", &t) || !get_uint(line, "len", &len) || !json_is_integer(class) ||
 	    !json_is_integer(code))
 		return false;
+	ev->trace.session.commanded = true;
 	for (uint32_t i = 0; i < ev->attempts; i++)
 		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
 	if (may_be_sent(ev, json_integer_value(class), json_integer_value(code), len))
@@ -229,6 +268,8 @@ static bool judge_line(struct evidence *ev, const json_t *line)
 	ev->trace.ended = !strcmp(event, "end");
 	if (!strcmp(event, "status") || !strcmp(event, "reset"))
 		return take_restart(ev, line, *event == 'r');
+	if (!strcmp(event, "features"))
+		return take_features(ev, line);
 	if (!strcmp(event, "cvq"))
 		return take_command(ev, line);
 	if (!strcmp(event, "bad"))
@@ -240,7 +281,7 @@ static bool judge_line(struct evidence *ev, const json_t *line)
 	if (!ev->hello_seen) /* who is the CVQ, and whose are the files? */
 		return true;
 	ev->trace.refused += !tr.ok;
-	if (tr.queue == ev->hello.cvq_index)
+	if (tr.queue == cvq_index(ev))
 		judge_cvq(ev, &tr);
 	else
 		judge_data(ev, &tr);

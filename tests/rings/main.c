@@ -2,9 +2,10 @@
 /*
  * ringfence-rings: the built-in guest's legal operations, which are the same data and the same
  * control commands each time, over every way there is to use a ring: split or packed, with indirect
- * tables or without, with event indices or without, one pair of queues or the last of four. On a
- * VDUSE device, and what it offers on vdpa_sim. It must never count a run whose guest took less
- * than it was told to. TAP 13; exit 0, 1, or 70.
+ * tables or without, with event indices or without, one pair of queues or the last of four; and the
+ * last of eight, which is the most, in one way with MQ and one without. On a VDUSE device, and what
+ * it offers on vdpa_sim. It must never count a run whose guest took less than it was told to. TAP
+ * 13; exit 0, 1, or 70.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 #define RUNS_MAX 32
 
 enum { PACKED = 1, INDIRECT = 2, EVENT_IDX = 4, MQ = 8 };
-#define MQ_DEVICE 16 /* a device of four pairs, whatever its driver takes */
+#define MQ_DEVICE 16 /* a device of four pairs, whatever its driver takes, */
+#define LARGEST 32   /* ... or of eight */
 
 /* Section 6, and 5.1.3: the features' bits. */
 static const struct {
@@ -74,6 +76,17 @@ static pid_t start_device(const char *const argv[], char node[64])
 	return pid;
 }
 
+static unsigned device_pairs(unsigned set)
+{
+	return set & LARGEST ? 8 : set & MQ_DEVICE ? 4 : 1;
+}
+
+/* That there are for the driver (section 5.1.2). */
+static unsigned driver_pairs(unsigned set)
+{
+	return set & MQ ? device_pairs(set) : 1;
+}
+
 static void list(unsigned set, char out[64])
 {
 	*out = '\0';
@@ -122,14 +135,14 @@ static const char *check_taken(const char *text, unsigned set, unsigned long lon
 	for (unsigned i = 0; i < 4; i++)
 		if ((*bits >> features[i].bit & 1) != !!(set & features[i].set))
 			return "the guest took another set than it was told to";
-	return *pairs == (set & MQ ? 4u : 1u) ? NULL : "the guest has another number of pairs";
+	return *pairs == driver_pairs(set) ? NULL : "the guest has another number of pairs";
 }
 
 /* Whether the device's trace shows the data on the pair, and commands on the queue, that this set
  * says. */
 static const char *check_queues(const char *path, unsigned set)
 {
-	const unsigned cvq = set & MQ ? 8 : 2, tx = set & MQ ? 7 : 1;
+	const unsigned cvq = 2 * driver_pairs(set), tx = cvq - 1;
 	char line[4096], want[3][48];
 	bool seen[3] = {false};
 	FILE *f = fopen(path, "re");
@@ -177,20 +190,18 @@ static void end_device(pid_t device)
 static bool run_vduse(unsigned number, unsigned set)
 {
 	static char text[TEXT_MAX];
-	char name[96], node[64], device[32], trace[64], taken[64];
+	char name[96], node[64], device[32], trace[64], taken[64], has[4];
 	unsigned long long bits = 0;
 	unsigned pairs = 1;
 
 	list(set, taken);
-	snprintf(name, sizeof(name), "vduse/%s/%s%s", set & MQ_DEVICE ? "4-pairs" : "1-pair",
-		 set & PACKED ? "" : "split", taken[0] ? taken : "");
-	if (!(set & PACKED) && taken[0])
-		snprintf(name, sizeof(name), "vduse/%s/split,%s",
-			 set & MQ_DEVICE ? "4-pairs" : "1-pair", taken);
+	snprintf(has, sizeof(has), "%u", device_pairs(set));
+	snprintf(name, sizeof(name), "vduse/%s-pair%s/%s%s%s", has, *has == '1' ? "" : "s",
+		 set & PACKED ? "" : "split", set & PACKED || !*taken ? "" : ",", taken);
 	snprintf(device, sizeof(device), "rings%u", number);
 	snprintf(trace, sizeof(trace), "/out/%u.trace", number);
 	const char *const argv[] = {"/bin/ringfence", "device",	       "--name",
-				    device,	      "--queue-pairs", set & MQ_DEVICE ? "4" : "1",
+				    device,	      "--queue-pairs", has,
 				    "--trace",	      trace,	       NULL};
 	pid_t pid = start_device(argv, node);
 	bool good = run_guest(node, set, text);
@@ -235,6 +246,8 @@ int main(void)
 	for (unsigned set = 0; set < RUNS_MAX; set++)
 		if (!(set & MQ) || (set & MQ_DEVICE))
 			failed += !run_vduse(++number, set);
+	failed += !run_vduse(++number, LARGEST | PACKED | INDIRECT | EVENT_IDX | MQ);
+	failed += !run_vduse(++number, LARGEST | PACKED | INDIRECT | EVENT_IDX);
 	failed += !run_sim(++number, 0);
 	for (unsigned i = 0; i < 4; i++)
 		failed += !run_sim(++number, features[i].set);

@@ -95,6 +95,23 @@ static const struct good_attempts good_attempts[] = {
     {EXTENT_RENEGOTIATE, SHAPE_EARLY, 2, GOOD_GUEST, 1, 1, 0},
     {EXTENT_RENEGOTIATE, SHAPE_PROBE, 1, GOOD_DEVICE, 6, 0, 0},
 
+    {EXTENT_MOVES, SHAPE_RING_DESC, 0, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_DESC, 1, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_DESC, 2, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_DESC, 3, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_AVAIL, 0, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_AVAIL, 1, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_AVAIL, 2, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_AVAIL, 3, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_USED, 0, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_USED, 1, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_USED, 2, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_RING_USED, 3, GOOD_DEVICE, 1, 1, 0},
+    {EXTENT_MOVES, SHAPE_PROBE, 0, GOOD_DEVICE, 0, 1, 0},
+    {EXTENT_MOVES, SHAPE_PROBE, 1, GOOD_DEVICE, 0, 1, 0},
+    {EXTENT_MOVES, SHAPE_PROBE, 2, GOOD_DEVICE, 0, 1, 0},
+    {EXTENT_MOVES, SHAPE_PROBE, 3, GOOD_DEVICE, 0, 1, 0},
+
     {EXTENT_NOTIFY, SHAPE_NOTIFY, 2, GOOD_GUEST, 1, 1024, 0},
     {EXTENT_NOTIFY, SHAPE_NOTIFY_OTHERS, 2, GOOD_GUEST, 1, 32, 1},
     {EXTENT_NOTIFY, SHAPE_EARLY, 2, GOOD_GUEST, 1, 1, 1},
@@ -138,6 +155,10 @@ static inline void good_attempt(struct evidence *ev, const struct good_attempts 
 		       : g->shape == SHAPE_COMMANDS ? (uint32_t)g->hits
 						    : g->shape == SHAPE_KICKS;
 	at->busy = g->shape == SHAPE_KICKS;
+	if (g->extent == EXTENT_MOVES) { /* four pairs, and MQ only for the second's attempts */
+		at->cvq = g->queue < 2 ? 2 : 8;
+		at->cvq_before = g->queue < 2 ? 8 : 2;
+	}
 	ev->attempts++;
 }
 
@@ -146,6 +167,8 @@ static inline void good_extent(struct evidence *ev, enum extent extent)
 {
 	uint64_t arena = ev->hello.arena_iova;
 
+	if (extent == EXTENT_MOVES)
+		ev->hello.cvq_index = 8;
 	for (size_t i = 0; i < GOOD_ATTEMPTS; i++) {
 		const struct good_attempts *g = &good_attempts[i];
 

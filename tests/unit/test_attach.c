@@ -670,6 +670,24 @@ static void trust_reset_sets_groups_and_maps_once(void **state)
 	assert_int_equal(fake.group_asid[1], 0);
 	assert_int_equal(fake.maps, 0);
 }
+
+/* Queue 2 stays where it was while it was the CVQ, on a parent that keeps it there. */
+static void keep_groups_puts_no_queue_back(void **state)
+{
+	const uint64_t features = 1ull << 32 | CVQ_BITS;
+
+	(void)state;
+	four_pairs();
+	assert_int_equal(open_device(1u << BREAK_KEEP_GROUPS), 0);
+	memset(fake.group_asid, 0, sizeof(fake.group_asid));
+	assert_int_equal(attach_start(&at, features, queues, &e), 0);
+	assert_int_equal(fake.group_asid[1], 0);
+	assert_int_equal(fake.group_asid[2], 1);
+	assert_int_equal(attach_start(&at, features | MQ, queues, &e), 0);
+	assert_int_equal(fake.group_asid[0], 0);
+	assert_int_equal(fake.group_asid[1], 1);
+	assert_int_equal(fake.group_asid[2], 1);
+}
 #endif
 
 int main(void)
@@ -714,6 +732,7 @@ int main(void)
 		TEST(breaks_break),
 		ALIASED(breaks_break),
 		TEST(trust_reset_sets_groups_and_maps_once),
+		TEST(keep_groups_puts_no_queue_back),
 #endif
 	};
 

@@ -241,6 +241,59 @@ static void resets_reach_the_device(void **state)
 	evidence_free(&ev);
 }
 
+/* Each in a session that the CVQ has moved for, from where a command went through it. */
+static void the_cvq_moves_before_each_attempt(void **state)
+{
+	static const uint32_t other[][2] = {{0, 0}, {2, 2}, {8, 8}, {2, 0}, {8, 0}};
+
+	(void)state;
+	struct evidence ev = complete(EXTENT_MOVES, PLACE_HOLE);
+	for (uint32_t i = 0; i < ev.attempts; i++) {
+		struct attempt *at = &ev.attempt[i], good = *at;
+
+		for (size_t o = 0; o < sizeof(other) / sizeof(other[0]); o++) {
+			at->cvq = other[o][0];
+			at->cvq_before = other[o][1];
+			assert_true(left_out(&ev));
+		}
+		at->cvq = good.cvq_before; /* the other way */
+		at->cvq_before = good.cvq;
+		assert_true(left_out(&ev));
+		*at = good;
+	}
+	assert_false(left_out(&ev));
+	ev.hello.cvq_index = 4; /* its second pair is its last */
+	for (uint32_t i = 0; i < ev.attempts; i++) {
+		ev.attempt[i].cvq = ev.attempt[i].cvq == 8 ? 4 : 2;
+		ev.attempt[i].cvq_before = ev.attempt[i].cvq == 4 ? 2 : 4;
+	}
+	assert_true(left_out(&ev));
+	evidence_free(&ev);
+}
+
+static void in_full_each_part_is_in_each_page(void **state)
+{
+	struct evidence ev = complete(EXTENT_MOVES, PLACE_HOLE);
+	uint32_t before = ev.attempts;
+
+	(void)state;
+	ev.scan_stride = 4096;
+	assert_true(left_out(&ev));
+	for (size_t i = 0; i < GOOD_ATTEMPTS; i++)
+		for (unsigned n = 1; good_attempts[i].extent == EXTENT_MOVES &&
+				     good_attempts[i].count && n < GOOD_PAGES;
+		     n++)
+			good_attempt(&ev, &good_attempts[i], ev.hello.arena_iova + n * GOOD_PAGE);
+	assert_false(left_out(&ev));
+	assert_int_equal(ev.attempts - before, 3 * 4 * 5);
+	for (uint32_t i = 0; i < ev.attempts; i++) {
+		ev.attempt[i].mark.touched = 0;
+		assert_true(left_out(&ev));
+		ev.attempt[i].mark.touched = 1;
+	}
+	evidence_free(&ev);
+}
+
 static void notifications_bring_the_device_nothing(void **state)
 {
 	struct evidence ev = complete(EXTENT_NOTIFY, PLACE_HOLE);
@@ -300,6 +353,8 @@ int main(void)
 	    cmocka_unit_test(every_power_is_swept),
 	    cmocka_unit_test(some_flips_reach_the_device_and_some_do_not),
 	    cmocka_unit_test(resets_reach_the_device),
+	    cmocka_unit_test(the_cvq_moves_before_each_attempt),
+	    cmocka_unit_test(in_full_each_part_is_in_each_page),
 	    cmocka_unit_test(notifications_bring_the_device_nothing),
 	    cmocka_unit_test(floods_reach_the_device),
 	};

@@ -277,6 +277,110 @@ static void test_commands(void **state)
 	assert_int_equal(ev.trace.bad_line, 1);
 }
 
+#define TAKES(t, features) "{\"t\":" #t ",\"ev\":\"features\",\"features\":\"" #features "\"}\n"
+#define RESET(t) "{\"t\":" #t ",\"ev\":\"reset\"}\n"
+
+static struct evidence four_pairs(void)
+{
+	struct evidence ev = fresh();
+
+	ev.hello.cvq_index = 8;
+	return ev;
+}
+
+/* Section 5.1.2: with MQ or RSS the CVQ comes after all pairs, and queue 2 is any other. */
+static void test_the_cvq_moves_with_the_features(void **state)
+{
+	struct evidence ev = four_pairs();
+
+	(void)state;
+	judge(&ev,
+	      TAKES(1, 0x100820020) LINE(2, 2, 1, 0x40000000, "r", 12, true)
+		  LINE(3, 2, 1, 0x40004000, "w", 13, true) LINE(4, 1, 0, 0x2000, "w", 11, true)
+		      RESET(5) TAKES(6, 0x100c20020) LINE(7, 2, 0, 0x2000, "w", 11, true)
+			  LINE(8, 8, 1, 0x40000000, "r", 12, true) RESET(9)
+			      TAKES(10, 0x1000000100820020) LINE(11, 2, 0, 0x2000, "w", 11, true)
+				  LINE(12, 8, 1, 0x40000000, "r", 12, true) END);
+	assert_int_equal(ev.trace.bad_line, 0);
+	assert_int_equal(strays(&ev.trace), 0);
+	assert_int_equal(ev.trace.data_ok, 3);
+	assert_int_equal(ev.trace.cvq_ok, 4);
+	assert_true(ev.trace.ended);
+}
+
+/* Each in the session where it is the other kind of queue: through the CVQ's ASID, and not. */
+static void test_a_moved_cvq_strays(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t stray;
+	} cases[] = {
+	    {TAKES(1, 0x100c20020) LINE(2, 2, 1, 0x2000, "r", 0, false),
+	     offsetof(struct trace_finding, data_in_cvq_asid)},
+	    {TAKES(1, 0x100c20020) LINE(2, 2, 0, 0x40000000, "r", 12, true),
+	     offsetof(struct trace_finding, data_in_arena)},
+	    {TAKES(1, 0x100820020) LINE(2, 8, 1, 0x2000, "r", 0, false),
+	     offsetof(struct trace_finding, data_in_cvq_asid)},
+	    {TAKES(1, 0x100820020) LINE(2, 2, 0, 0x40000000, "r", 0, false),
+	     offsetof(struct trace_finding, cvq_wrong_asid)},
+	    {TAKES(1, 0x100c20020) LINE(2, 8, 0, 0x40000000, "r", 0, false),
+	     offsetof(struct trace_finding, cvq_wrong_asid)},
+	    {TAKES(1, 0x100820020) LINE(2, 2, 1, 0x40000000, "w", 12, true),
+	     offsetof(struct trace_finding, cvq_outside)},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct evidence ev = four_pairs();
+		const struct stray *s;
+
+		judge(&ev, cases[i].text);
+		s = (const struct stray *)(const void *)((const char *)&ev.trace + cases[i].stray);
+		if (strays(&ev.trace) != 1 || s->count != 1)
+			fail_msg("case %zu", i);
+	}
+}
+
+/* Without MQ nobody may send VQ_PAIRS_SET, however many pairs there are. */
+static void test_pairs_are_set_with_mq_alone(void **state)
+{
+	struct evidence ev = four_pairs();
+
+	(void)state;
+	judge(&ev, TAKES(1, 0x100c20020) CVQ(2, 4, 0, 4));
+	assert_int_equal(ev.trace.odd.count, 0);
+	judge(&ev, RESET(3) TAKES(4, 0x100820020) CVQ(5, 4, 0, 4));
+	assert_int_equal(ev.trace.odd.count, 1);
+}
+
+/* What an attempt is told of where the CVQ was, then and in the last session that had a command. */
+static void test_attempts_know_where_the_cvq_was(void **state)
+{
+	struct evidence ev = four_pairs();
+
+	(void)state;
+	add(&ev, 0, 0x40000000, 100, 200);
+	add(&ev, 2, 0x40000000, 300, 400);
+	add(&ev, 3, 0x40000000, 500, 600);
+	add(&ev, 3, 0x40001000, 700, 800);
+	judge(&ev,
+	      TAKES(1, 0x100c20020) CVQ(2, 1, 1, 8) RESET(90) TAKES(91, 0x100820020)
+		  CVQ(92, 1, 1, 8) LINE(150, 0, 0, 0x40000000, "r", 0, false) RESET(210) RESET(211)
+		      TAKES(212, 0x100c20020) LINE(350, 2, 0, 0x40000000, "r", 0, false) RESET(410)
+			  TAKES(411, 0x100c20020) LINE(550, 3, 0, 0x40000000, "r", 0, false)
+			      CVQ(560, 1, 1, 8) RESET(610) TAKES(611, 0x100c20020)
+				  LINE(750, 3, 0, 0x40000000, "r", 0, false) END);
+	assert_int_equal(ev.attempt[0].cvq, 2);
+	assert_int_equal(ev.attempt[0].cvq_before, 8);
+	assert_int_equal(ev.attempt[1].cvq, 8);
+	assert_int_equal(ev.attempt[1].cvq_before, 2);
+	assert_int_equal(ev.attempt[2].cvq, 8);
+	assert_int_equal(ev.attempt[2].cvq_before, 2); /* the one before this had no command */
+	assert_int_equal(ev.attempt[3].cvq, 0);	       /* its aim was not seen */
+	assert_int_equal(ev.trace.session.before, 8);
+	evidence_free(&ev);
+}
+
 static void test_what_came_meanwhile(void **state)
 {
 	struct evidence ev = fresh();
@@ -399,6 +503,8 @@ static void test_nonsense(void **state)
 	    "{\"ev\":\"reset\"}\n",
 	    "{\"t\":-1,\"ev\":\"reset\"}\n",
 	    "{\"t\":1,\"ev\":\"bad\"}\n",
+	    "{\"t\":1,\"ev\":\"features\"}\n",
+	    "{\"t\":1,\"ev\":\"features\",\"features\":4198400}\n",
 	    "{\"t\":1,\"ev\":\"translate\"}\n",
 	    LINE(1, 0, 0, 1000, "r", 11, true),
 	    LINE(1, 0, 0, 0x, "r", 11, true),
@@ -441,6 +547,10 @@ int main(void)
 	    cmocka_unit_test(test_no_length_meets_nothing),
 	    cmocka_unit_test(test_members),
 	    cmocka_unit_test(test_commands),
+	    cmocka_unit_test(test_the_cvq_moves_with_the_features),
+	    cmocka_unit_test(test_a_moved_cvq_strays),
+	    cmocka_unit_test(test_pairs_are_set_with_mq_alone),
+	    cmocka_unit_test(test_attempts_know_where_the_cvq_was),
 	    cmocka_unit_test(test_what_came_meanwhile),
 	    cmocka_unit_test(test_the_cvq_aims_at_nothing),
 	    cmocka_unit_test(test_sweeps),

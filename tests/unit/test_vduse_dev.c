@@ -517,6 +517,7 @@ static void what_happens_is_traced(void **state)
 	    "\"ev\":\"suspend\"}",
 	};
 	static const char stopped[] = "\"ev\":\"stop\",\"q\":1,";
+	char features[64];
 	char path[] = "/tmp/ringfence-test-XXXXXX";
 	int fd = mkstemp(path);
 	struct vduse_dev_request req = {0};
@@ -571,6 +572,10 @@ static void what_happens_is_traced(void **state)
 		if (!traced(path, lines[i]))
 			fail_msg("%s", lines[i]);
 	}
+	snprintf(features, sizeof(features), "\"ev\":\"features\",\"features\":\"0x%llx\"}",
+		 (unsigned long long)(CLIENT_FEATURES));
+	assert_true(traced(path, features));
+	assert_false(traced(path, "\"features\":\"0x0\"")); /* what was refused is not told */
 	assert_int_equal(client_close(&c), 0);
 	assert_int_equal(trace_close(c.trace, &c.e), 0);
 	c.trace = NULL;

@@ -50,6 +50,7 @@ static bool features_ok(struct vduse_dev *d)
 	    (f & NEED) != NEED)
 		return false;
 	d->features = f;
+	trace_event(d->as.trace, "features", ",\"features\":\"0x%llx\"", (unsigned long long)f);
 	return true;
 }
 
