@@ -23,7 +23,7 @@ enum break_id {
 	BREAK_DOUBLE_FETCH, /* C7: a command is copied once more, after it was judged */
 	BREAK_UNSEALED,	    /* C9: no file that a device gets to see is sealed */
 	BREAK_NO_DEADLINE,  /* a command may take for ever */
-	BREAK_KEEP_GROUPS,  /* C11: groups that are not the CVQ's keep the ASID that they are in */
+	BREAK_KEEP_GROUPS,  /* groups that are not the CVQ's keep the ASID that they are in */
 	BREAK_SKIP_CHECK,   /* C10: one check of virtio/check.h is left out */
 	BREAK_COUNT,
 };

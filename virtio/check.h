@@ -97,7 +97,7 @@
 	X(CTRL_RSS_TX_ZERO, "ctrl-rss-tx-zero", "RSS with no transmit queue")                      \
 	X(CTRL_RSS_TX_MAX, "ctrl-rss-tx-max", "RSS with more transmit queues than exist")          \
 	X(CTRL_RSS_KEY, "ctrl-rss-key", "an RSS key longer than the device takes")                 \
-	X(CTRL_RSS_END, "ctrl-rss-end", "an RSS command with more behind the key than a byte")                \
+	X(CTRL_RSS_END, "ctrl-rss-end", "an RSS command with more behind the key than a byte")     \
 	X(CTRL_OFFLOADS, "ctrl-offloads", "an offload that was not negotiated")                    \
 	X(CTRL_COAL_QUEUE, "ctrl-coal-queue", "coalescing of a queue that is no data queue")       \
 	X(CTRL_STATS_LENGTH, "ctrl-stats-length", "a part of a request for statistics")            \

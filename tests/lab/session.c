@@ -145,7 +145,7 @@ static void send_job(struct session *s)
 	s->until = now_ms() + seconds * 1000LL + (s->cfg->opts->kasan ? LEAKS_MS : 0) + GRACE_MS;
 }
 
-/* False: the port takes no more of a frame for now, and no other may come between. */
+/* False: the port takes no more of a frame yet, and no other may come between. */
 static bool send_parcel(struct session *s)
 {
 	struct parcel *p = &s->parcel;

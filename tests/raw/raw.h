@@ -26,9 +26,9 @@ struct region {
 int raw_get_fd(int vduse_fd, uint32_t asid, uint64_t at, struct region *region);
 
 /**
- * Become this program once more, with a heap that lies behind it: where the kernel puts it at random
- * that is anywhere in the first GiB (arch_randomize_brk()), and so now and then where memory is
- * wanted at a given address. The first thing in main(); returns when it is so.
+ * Become this program once more, with a heap that lies behind it: where the kernel puts it at
+ * random that is anywhere in the first GiB (arch_randomize_brk()), and so now and then where memory
+ * is wanted at a given address. The first thing in main(); returns when it is so.
  */
 void raw_fix_layout(char **argv);
 

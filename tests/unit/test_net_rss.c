@@ -231,6 +231,18 @@ static void automatic_steering_comes_back(void **state)
 	send_flow(1, IPPROTO_TCP);
 	came(2, 1, FLOW->by_port, VIRTIO_NET_HASH_REPORT_TCPv4);
 	assert_int_equal(control("\4\0\4", 4), VIRTIO_NET_OK);
+	send_flow(1, IPPROTO_TCP); /* what RSS had to hash went with it */
+	came(0, 1, 0, VIRTIO_NET_HASH_REPORT_NONE);
+}
+
+/* Section 5.1.6.4.3: whose parameters it is by goes by what was negotiated. */
+static void without_rss_it_is_hashed_by_its_own(void **state)
+{
+	(void)state;
+	start(MQ | REPORT);
+	assert_int_equal(control("\4\0\4", 4), VIRTIO_NET_OK);
+	assert_int_equal(hash_config(VIRTIO_NET_RSS_HASH_TYPE_IPv4), VIRTIO_NET_OK);
+	give_all();
 	send_flow(1, IPPROTO_TCP);
 	came(0, 1, FLOW->by_address, VIRTIO_NET_HASH_REPORT_IPv4);
 	assert_int_equal(hash_config(0), VIRTIO_NET_OK);
@@ -381,6 +393,7 @@ int main(void)
 	    TEST(the_table_names_the_queue, loopback),
 	    TEST(what_has_no_hash_goes_where_the_rest_goes, loopback),
 	    TEST(automatic_steering_comes_back, loopback),
+	    TEST(without_rss_it_is_hashed_by_its_own, loopback),
 	    TEST(the_short_header_is_that_of_before, loopback),
 	    TEST(a_longer_header_is_all_there, loopback),
 	    TEST(a_frame_for_a_queue_that_is_not_ready_is_lost, loopback),
