@@ -503,9 +503,10 @@ static void has(const char *text, const char *const *parts)
 {
 	for (; *parts; parts++) {
 		const char *at = strstr(text, *parts);
-		if (!at)
-			print_error("no %s in: %s\n", *parts, text);
-		assert_non_null(at);
+		if (!at) {
+			fail_msg("no %s in: %s", *parts, text);
+			return;
+		}
 		text = at + strlen(*parts);
 	}
 }
