@@ -198,7 +198,7 @@ static void text_coal(struct out *o, const char *name, const struct ctrl_coal *c
 size_t ctrl_text(const struct ctrl_state *s, char *out, size_t size)
 {
 	struct out o = {out, size, 0};
-	char name[8];
+	char name[12];
 
 	say(&o, "mac ");
 	say_mac(&o, s->mac);

@@ -67,8 +67,7 @@ void env_gather(struct env *env)
 {
 	struct utsname u = {0};
 
-	*env = (struct env){
-	    .lab = is_set("RINGFENCE_LAB"), .stock = is_set("RINGFENCE_STOCK"), .vduse_api = -1};
+	*env = (struct env){.lab = is_set("RINGFENCE_LAB"), .vduse_api = -1};
 	uname(&u);
 	snprintf(env->release, sizeof(env->release), "%s", u.release);
 	snprintf(env->machine, sizeof(env->machine), "%s", u.machine);
@@ -121,11 +120,7 @@ static int need_vduse(struct env *env, struct err *e)
 		return err_set(e, ERR_HOST, ENOTSUP, "VDUSE_GET_API_VERSION", control,
 			       "this kernel has no address spaces: Linux 7.0 or newer, or "
 			       "`ringfence lab prove`");
-	if (!facts.ctrl_vq_offered && !env->stock)
-		return err_set(
-		    e, ERR_HOST, EINVAL, "VDUSE_CREATE_DEV", "VIRTIO_NET_F_CTRL_VQ",
-		    "this kernel does not let VDUSE offer it: RINGFENCE_STOCK=1 goes on without, "
-		    "or `ringfence lab prove`");
+	env->stock = !facts.ctrl_vq_offered;
 	return 0;
 }
 

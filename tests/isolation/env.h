@@ -15,7 +15,8 @@
 struct env {
 	bool lab;   /* RINGFENCE_LAB=1: in a kernel that `ringfence lab` booted, which tells more in
 		       RINGFENCE_ENV_* */
-	bool stock; /* RINGFENCE_STOCK=1 */
+	bool stock; /* this kernel does not let VDUSE offer CTRL_VQ, and so VMM and device agree
+		       privately */
 	char kernel[160]; /* "linux 7.3.4 + ctrl-vq patch": the lab's words, or uname's */
 	char release[80]; /* uname's */
 	char accel[64];	  /* "TCG"; empty: nothing between KVM and the CPU that we know of */

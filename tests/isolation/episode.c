@@ -82,8 +82,10 @@ static void ended_badly(struct episode *ep, const struct child *c)
 	char how[220];
 
 	launch_epitaph(ep->c, c, vmm ? VMM_LOG : DAEMON_LOG, how, sizeof(how));
+	/* Of a device of our own making that is no fact about this host, but what the proof is
+	 * there to see. */
 	if (child_code(c) == 4)
-		end = END_HOST_CANNOT;
+		end = ep->c->row->parent == PARENT_GIVEN ? END_HOST_CANNOT : END_REFUSED;
 	if (vmm && child_code(c) == 124)
 		end = END_LATE;
 	finish(ep, end, "%s %s", vmm ? "the VMM" : "the daemon", how);
@@ -253,7 +255,7 @@ static void dismiss_daemon(struct episode *ep)
 {
 	/* A VMM that found its device wanting may have met a stuck daemon, which is no fact about
 	 * this host. */
-	bool cannot = ep->over && ep->ev->end == END_HOST_CANNOT;
+	bool cannot = ep->over && (ep->ev->end == END_HOST_CANNOT || ep->ev->end == END_REFUSED);
 
 	if (!ep->daemon.pid || ep->daemon.ended)
 		return;

@@ -21,7 +21,9 @@ enum episode_end {
 	END_NOT_RUN,
 	END_COMPLETE, /* DONE was said, the VMM ended with 0 or 1, the daemon left cleanly when told
 			 to */
-	END_HOST_CANNOT, /* daemon or VMM ended with 4: a fact is missing on this host */
+	END_HOST_CANNOT, /* what the row needs is not there, as was known before it was run; or a
+			    given device is not one that the VMM takes */
+	END_REFUSED,	 /* daemon or VMM ended with 4, on a kernel that has what they need */
 	END_DAEMON_LATE, /* no ready line within its deadline */
 	END_DAEMON_DIED,
 	END_VMM_DIED,	  /* any end of the VMM but 0, 1 and 4, or one without DONE */

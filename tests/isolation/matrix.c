@@ -19,6 +19,9 @@
 /* A row of our own process with more has one in the default set: a run each, 40 s in all for two of
  * them. enum.every_check_is_missed has every one. */
 #define PROCESS_CONTROLS_SAMPLED 20
+#define NO_INDIRECT                                                                                \
+	"vdpa_sim does not offer VIRTIO_F_INDIRECT_DESC, and the guest's attack is written for "   \
+	"devices that do"
 #define NO_COMMANDS "vdpa_sim's trace does not tell which control commands it gets"
 #define DEMANDS(...) ((const struct control_demand[]){__VA_ARGS__, {NULL, 0}})
 #define DMA_CONTROLS CONTROLS("merge-asid", "no-asid-ack", "ignore-group")
@@ -104,6 +107,7 @@ static const struct attack attacks[] = {
      .demand = SAW_ALLOWED,
      .demands = DEMANDS({"merge-asid", SAW_SECRET | SAW_CHANGE | SAW_REACH},
 			{"ignore-group", SAW_SECRET | SAW_CHANGE | SAW_REACH}),
+     .not_on_sim = NO_INDIRECT,
      .held = DMA_HELD},
     {.number = ATTACK_STRADDLE,
      .name = "straddle",

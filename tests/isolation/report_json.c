@@ -12,8 +12,9 @@
 static const char *end_name(enum episode_end end)
 {
 	static const char *const names[] = {
-	    "not-run", "complete", "host-cannot", "daemon-late", "daemon-died", "vmm-died",
-	    "late",    "garbled",  "leftover",	  "stopped",	 "own-failure", "program-died"};
+	    "not-run",	   "complete",	  "host-cannot", "refused", "daemon-late",
+	    "daemon-died", "vmm-died",	  "late",	 "garbled", "leftover",
+	    "stopped",	   "own-failure", "program-died"};
 
 	return names[end];
 }

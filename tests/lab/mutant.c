@@ -109,7 +109,7 @@ static enum mutant_seen judge_row(const json_t *row)
 
 	if (strcmp(verdict, "breached") == 0)
 		return SEEN_BY_ROWS;
-	if (strcmp(verdict, "skipped") == 0)
+	if (strcmp(verdict, "skipped") == 0 || strcmp(get_text(evidence, "end"), "refused") == 0)
 		return SEEN_BY_VMM;
 	if (strcmp(verdict, "held") == 0 && complete)
 		return SEEN_NOTHING;

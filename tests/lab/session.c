@@ -114,8 +114,6 @@ static void put_environment(struct strings *j, const struct session *s)
 	put(j, WIRE_JOB_ENV, "RINGFENCE_ENV_OUT=", s->cfg->out->path);
 	if (s->cfg->opts->kasan)
 		put(j, WIRE_JOB_ENV, "RINGFENCE_PATIENCE=", "8");
-	if (strcmp(s->cfg->kernel->kind, "stock") == 0)
-		put(j, WIRE_JOB_ENV, "RINGFENCE_STOCK=", "1");
 	for (size_t i = 0; i < sizeof(passed) / sizeof(*passed); i++)
 		if (getenv(passed[i])) {
 			snprintf(text, sizeof(text), "%s=", passed[i]);

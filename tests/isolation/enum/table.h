@@ -33,7 +33,8 @@ struct enum_row {
 	const char *name;  /* "chains" */
 	const char *unit;  /* what an attempt is: "chains" */
 	const char *claim; /* what holding means, one line */
-	uint64_t least;	   /* attempts: with fewer something was left out, and it has not held */
+	uint64_t least;	   /* attempts, all there are: with fewer something was left out, and it has
+			      not held */
 };
 
 extern const struct enum_row enum_rows[ENUM_ROWS];

@@ -143,7 +143,8 @@ static void add_endless(struct faults *f, unsigned at, enum life_act act)
 	new->life.msg_timeout_s = LONG_PATIENCE_S;
 }
 
-static void add_change(struct faults *f, const char *name, enum change change)
+/* @refused: no CVQ can be isolated then, and a VMM that goes on runs without that. */
+static void add_change(struct faults *f, const char *name, enum change change, bool refused)
 {
 	struct fault *new = fault_add(f, "changed: %s", name);
 
@@ -151,22 +152,22 @@ static void add_change(struct faults *f, const char *name, enum change change)
 	new->may = MAY_ANY;
 	new->bound_ms = BOUND_MS;
 	new->alone = true;
-	new->ends = 1U << END_0 | 1U << END_1 | 1U << END_4;
+	new->ends = refused ? 1U << END_4 : 1U << END_0 | 1U << END_1;
 	new->change = change;
 }
 
 static void list_changes(struct faults *f, bool full)
 {
-	add_change(f, "no control queue", CHANGE_NO_CVQ);
-	add_change(f, "one group for all queues", CHANGE_ONE_GROUP);
-	add_change(f, "one address space", CHANGE_ONE_SPACE);
-	add_change(f, "two queues", CHANGE_TWO_QUEUES);
-	add_change(f, "a config space of one byte", CHANGE_NO_CONFIG);
+	add_change(f, "no control queue", CHANGE_NO_CVQ, false);
+	add_change(f, "one group for all queues", CHANGE_ONE_GROUP, true);
+	add_change(f, "one address space", CHANGE_ONE_SPACE, true);
+	add_change(f, "two queues", CHANGE_TWO_QUEUES, true);
+	add_change(f, "a config space of one byte", CHANGE_NO_CONFIG, false);
 	if (full) {
-		add_change(f, "no feature but one", CHANGE_NO_MAC);
-		add_change(f, "API 0", CHANGE_API_0);
-		add_change(f, "queues of one entry", CHANGE_TINY_QUEUES);
-		add_change(f, "a config space of 64 bytes", CHANGE_BIG_CONFIG);
+		add_change(f, "no feature but one", CHANGE_NO_MAC, false);
+		add_change(f, "API 0", CHANGE_API_0, true);
+		add_change(f, "queues of one entry", CHANGE_TINY_QUEUES, false);
+		add_change(f, "a config space of 64 bytes", CHANGE_BIG_CONFIG, false);
 	}
 	add(f, RESTART, LIFE_REGROUP, MAY_SILENT | MAY_ERR | MUST_RESET);
 	add(f, LIVE, LIFE_REGROUP, MAY_SILENT | MAY_ERR | MUST_RESET);
