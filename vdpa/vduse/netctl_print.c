@@ -163,7 +163,7 @@ static void put_filters(FILE *f, const struct netctl *c)
 
 static void put_text(FILE *f, const struct netctl *c, const struct netctl_ability *can)
 {
-	char number[8];
+	char number[12];
 
 	fputs("mac ", f);
 	put_mac(f, c->mac);

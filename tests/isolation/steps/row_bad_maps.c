@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 
 /* Above all that a process can map. */
-#define NOWHERE ((const void *)(uintptr_t)(0x7ffffffff000 - PAGE))
+/* The end of user space. Below it a hole is skipped to the memory that comes next (K11), and the
+ * stack may come as late as the last page. */
+#define NOWHERE ((const void *)(uintptr_t)0x7ffffffff000)
 
 static void legal(struct run *r, int ret, const char *what, uint32_t asid)
 {
