@@ -18,27 +18,29 @@ void console_init(struct console *c, int fd, unsigned max, bool color)
 	pthread_mutex_init(&c->lock, NULL);
 }
 
-/* Where nobody reads any more, a line is lost after this: a guest can cause lines, and must hold up
- * nobody by them. */
+/* Where nobody reads any more, a line is lost after this, and those that follow at once, until
+ * there is room again: a guest can cause lines, and must hold up nobody by them. */
 #define LINE_MS 5
 #define LAST_MS 1000
 
-/* An output that cannot be written has nowhere to be reported; what counts is in the exit code. */
-static void put(int fd, const char *text, size_t len, int ms)
+/* An output that cannot be written has nowhere to be reported; what counts is in the exit code.
+ * False: all of the time was up. */
+static bool put(int fd, const char *text, size_t len, int ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
 	while (len) {
 		if (poll(&p, 1, ms) <= 0)
-			return;
+			return false;
 		ssize_t n = write(fd, text, len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return;
+			break;
 		text += n;
 		len -= (size_t)n;
 	}
+	return true;
 }
 
 static void emit(struct console *c, const char *before, const char *prefix, const char *text,
@@ -52,7 +54,9 @@ static void emit(struct console *c, const char *before, const char *prefix, cons
 		if ((uint8_t)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '.';
 	n = snprintf(whole, sizeof(whole), "%s%s%s\n", before, line, after);
-	put(c->fd, whole, n < 0 ? 0 : (size_t)n, ms);
+	bool wait = !c->stalled || ms == LAST_MS;
+
+	c->stalled = !put(c->fd, whole, n < 0 ? 0 : (size_t)n, wait ? ms : 0);
 }
 
 /* Whether one more line may be written; the last one says that it is the last. */

@@ -15,6 +15,7 @@ struct console {
 	pthread_mutex_t lock;
 	unsigned left; /* lines that may still come */
 	bool color;
+	bool stalled; /* nobody has read for a while: lines are lost at once */
 };
 
 /** At most @max lines to @fd, the last of which says that the rest is not shown. */
