@@ -19,6 +19,9 @@
 /* A row of our own process with more has one in the default set: a run each, 40 s in all for two of
  * them. enum.every_check_is_missed has every one. */
 #define PROCESS_CONTROLS_SAMPLED 20
+/* So has one of a device's, where each is a run of many seconds (bad-answers) or of one shape of
+ * many (indirect). lab.controls-hostile has all of the first. */
+#define CONTROLS_SAMPLED 4
 #define NO_INDIRECT                                                                                \
 	"vdpa_sim does not offer VIRTIO_F_INDIRECT_DESC, and the guest's attack is written for "   \
 	"devices that do"
@@ -437,8 +440,9 @@ bool matrix_sample(struct row *row)
 		row->sampled = all_controls(row, control) > PROCESS_CONTROLS_SAMPLED;
 		return true;
 	}
-	row->sampled =
-	    row->parent != PARENT_VDUSE || second || (a->program && !strcmp(a->program, "steps"));
+	row->sampled = row->parent != PARENT_VDUSE || second ||
+		       (a->program && !strcmp(a->program, "steps")) ||
+		       all_controls(row, control) > CONTROLS_SAMPLED;
 	if (row->parent == PARENT_MLX5)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
 	if (row->parent == PARENT_RINGS)

@@ -30,7 +30,7 @@
 
 #define READY_NS (10000 * SESSION_MS)
 #define GONE_NS (7000 * SESSION_MS)
-#define NOISY 4 /* the machine stood still for more than this part of the time */
+#define NOISY 20 /* the machine stood still for more than this part of the time */
 
 void session_violated(struct session *s, bool grave, const char *fmt, ...)
 {
