@@ -91,6 +91,8 @@ int out_export(const struct out *out, const char *name, const char *path, struct
     __attribute__((warn_unused_result));
 /** Store a WIRE_FILE frame. UNTRUSTED: the path must stay below the directory. 0 or -errno. */
 int out_store(struct out *out, const void *payload, size_t len) __attribute__((warn_unused_result));
+/** Remove a directory and all in it, as far as that can be done; links are not followed. */
+void out_remove(const char *path);
 /** Close it; a temporary one is removed unless @keep. */
 void out_close(struct out *out, bool keep);
 

@@ -211,10 +211,15 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+void out_remove(const char *path)
+{
+	(void)nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void out_close(struct out *out, bool keep)
 {
 	if (out->fd >= 0)
 		close(out->fd);
 	if (out->temporary && !keep)
-		nftw(out->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		out_remove(out->path);
 }

@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,12 +47,6 @@ static void become(char **argv, const char *dir, pid_t parent)
 	_exit(70);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 int second_start(struct second *s, char **argv, const struct out *out, struct err *e)
 {
 	pid_t parent = getpid();
@@ -62,7 +55,7 @@ int second_start(struct second *s, char **argv, const struct out *out, struct er
 	snprintf(s->dir, sizeof(s->dir), "%s/second", out->path);
 	snprintf(s->gathered, sizeof(s->gathered), "%s/gathered", s->dir);
 	/* What an earlier run has left in the same directory is not of this one. */
-	(void)nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	out_remove(s->dir);
 	if (access(s->gathered, F_OK) == 0)
 		return err_set(e, ERR_HOST, EEXIST, "remove", s->gathered, "remove it");
 	s->began = time(NULL);
