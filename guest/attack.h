@@ -11,8 +11,10 @@
 #include "machine.h"
 #include "net.h"
 
-#define ATTEMPT_MS 60 /* how long an attempt may take before it counts as unanswered */
-#define SETTLE_MS 10  /* for what comes a little later than the answer */
+#define ATTEMPT_MS 60	   /* how long an attempt may take before it counts as unanswered */
+#define SETTLE_MS 10	   /* for what comes a little later than the answer */
+#define LEGAL_MS 1000	   /* for what must be answered: a busy host must not decide */
+#define OTHER_STOP_MS 2000 /* for another CPU to see that it is to stop; likewise */
 
 struct run {
 	struct machine machine;

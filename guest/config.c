@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define OTHER_CPU 1
-#define OTHER_STOP_MS 500
 #define READS 120
 #define READS_FULL 20000
 #define READS_MS 20000 /* however long it takes, but not for ever */

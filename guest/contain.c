@@ -26,7 +26,6 @@
 #define LATE_MS 200	 /* and the device's own may still come */
 #define OTHER_CPU 1
 #define TURN_MS (4 * TICK_MS)
-#define OTHER_STOP_MS 2000
 
 /* How long an access took, and when it was over, in cycles. */
 struct wait {

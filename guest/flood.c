@@ -15,7 +15,6 @@
 #define FLOOD_FULL_MS 5000
 #define KICKS 8 /* times 64, with a command in between */
 #define KICKS_FULL 1000
-#define OTHER_STOP_MS 500
 #define NEXT VIRTQ_DESC_NEXT
 #define WRITE VIRTQ_DESC_WRITE
 
@@ -105,7 +104,7 @@ static void kicks(struct run *r, unsigned times)
 		for (unsigned i = 0; i < 64; i++, own++)
 			virtio_notify(&n->dev, i % NET_QUEUES);
 		lay_out(r, true);
-		answered += burst(r, 1, deadline_in(8 * ATTEMPT_MS));
+		answered += burst(r, 1, deadline_in(LEGAL_MS));
 		sent++;
 	}
 	own += others_stop(r);
@@ -123,7 +122,7 @@ static void commands(struct run *r, bool known, unsigned ms)
 	others_start(r, false);
 	lay_out(r, known);
 	do {
-		answered += burst(r, count, deadline_in(16 * ATTEMPT_MS));
+		answered += burst(r, count, deadline_in(LEGAL_MS));
 		sent += count;
 	} while (answered == sent && !deadline_passed(deadline));
 	others_stop(r);
@@ -150,7 +149,7 @@ static void resets(struct run *r, unsigned ms)
 	own += others_stop(r);
 	run_step(r, "reset after a flood", net_start(n));
 	lay_out(r, true);
-	attempt_end_with(r, OUTCOME_COMPLETED, own, burst(r, 1, deadline_in(8 * ATTEMPT_MS)));
+	attempt_end_with(r, OUTCOME_COMPLETED, own, burst(r, 1, deadline_in(LEGAL_MS)));
 	run_step(r, "cvq after a flood", cvq_memory.ack == NET_OK);
 }
 

@@ -45,7 +45,6 @@ static void without_cvq(struct run *r, uint64_t features)
 {
 	struct net *n = &r->net;
 	uint64_t deadline;
-	struct net_frame f;
 	bool exists, loops;
 
 	attempt_begin_as(r, SHAPE_NO_CVQ, NET_CVQ, features, 0);
@@ -61,12 +60,8 @@ static void without_cvq(struct run *r, uint64_t features)
 	net_go(n);
 	for (unsigned i = 0; i < 2; i++)
 		net_notify(n, NET_CVQ);
-	deadline = deadline_in(ATTEMPT_MS);
-	loops = net_send(n, FRAME) && net_receive(n, &f, deadline) && net_is_sent(n, &f);
+	loops = run_loopback(n, FRAME);
 	run_step(r, "loopback without CTRL_VQ", loops);
-	if (loops)
-		net_rx_return(n, &f);
-	run_step(r, "sent without CTRL_VQ", net_wait(n, NET_TX, deadline) && net_tx_idle(n));
 	net_notify(n, NET_CVQ);
 	deadline = deadline_in(SETTLE_MS);
 	while (!deadline_passed(deadline))

@@ -103,8 +103,8 @@ static uint32_t due(struct run *r)
 	bool back;
 
 	virtio_notify(&n->dev, NET_CVQ);
-	back = net_wait(n, NET_CVQ, deadline_in(4 * ATTEMPT_MS)) &&
-	       virtq_pop(&n->q[NET_CVQ], &head, &len);
+	back =
+	    net_wait(n, NET_CVQ, deadline_in(LEGAL_MS)) && virtq_pop(&n->q[NET_CVQ], &head, &len);
 	run_step(r, "cvq once it is notified", back && cvq_memory.ack == NET_OK);
 	return back;
 }

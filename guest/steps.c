@@ -10,7 +10,6 @@
 
 #include <stddef.h>
 
-#define LOOPBACK_MS 1000
 #define LOOPBACK_FRAMES 2
 #define CTRL_CLASS_UNKNOWN 0x7f
 
@@ -34,7 +33,7 @@ static bool step_reset(struct run *r)
 
 bool run_loopback(struct net *n, uint32_t len)
 {
-	uint64_t deadline = deadline_in(LOOPBACK_MS);
+	uint64_t deadline = deadline_in(LEGAL_MS);
 	struct net_frame f;
 	bool same = false;
 

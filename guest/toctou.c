@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #define OTHER_CPU 1
-#define OTHER_STOP_MS 200
 #define RUN_MS 10000 /* a bound: what ends the run is the number of bursts */
 #define RUN_FULL_MS 30000
 #define BURSTS 16

@@ -272,7 +272,8 @@ static bool guest_in_trouble(struct finding *f, const struct evidence *ev)
 			      "the guest claims to have read a secret at 0x%" PRIx64
 			      ", but it is none",
 			      ev->canary.address);
-	if (ev->steps_failed[0] || ev->steps_failed[1])
+	f->legal_failed = ev->steps_failed[0] || ev->steps_failed[1];
+	if (f->legal_failed)
 		return answer(f, VERDICT_FAILED, "legal operation %s failed %s the attack",
 			      ev->failed_step, ev->steps_failed[0] ? "before" : "after");
 	if (ev->done.failed)
@@ -539,7 +540,8 @@ struct finding verdict_control(const struct row *row, const char *brk, const str
 
 bool verdict_try_again(const struct finding *f, const struct evidence *ev)
 {
-	return f->verdict == VERDICT_NOT_TESTED && ev->end == END_COMPLETE && ev->hello_seen;
+	return (f->verdict == VERDICT_NOT_TESTED || f->legal_failed) && ev->end == END_COMPLETE &&
+	       ev->hello_seen;
 }
 
 struct finding verdict_row(const struct row *row, const struct finding *isolated,

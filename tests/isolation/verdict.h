@@ -25,7 +25,8 @@ const char *verdict_name(enum verdict v);
 
 struct finding {
 	enum verdict verdict;
-	uint32_t saw; /* set of enum sight */
+	bool legal_failed; /* that is why: a legal operation */
+	uint32_t saw;	   /* set of enum sight */
 	char reason[280];
 };
 
@@ -42,9 +43,9 @@ struct finding verdict_row(const struct row *row, const struct finding *isolated
 
 /**
  * Whether the run may be made once more: it came to its end and nothing bad was seen, but nor was
- * enough. A guest gives an attempt some tens of milliseconds, which a busy machine may let pass.
- * Never for a run that failed, was breached or had no guest; and reports say of a run that it was
- * the second.
+ * enough, or a legal operation failed. A guest gives an attempt some tens of milliseconds and a
+ * legal operation a second, which a busy machine may let pass. Never for a run that was breached,
+ * failed in another way or had no guest; and reports say of a run that it was the second.
  */
 bool verdict_try_again(const struct finding *f, const struct evidence *ev);
 

@@ -575,6 +575,8 @@ static void test_one_thing_wrong(void **state)
 				    !strstr(f.reason, spoils[s].says))
 					fail_msg("%s, spoil %zu: %s: %s", row.name, s,
 						 verdict_name(f.verdict), f.reason);
+				assert_int_equal(f.legal_failed, spoils[s].spoil == step_before ||
+								     spoils[s].spoil == step_after);
 			}
 			evidence_free(&ev);
 		}
@@ -786,6 +788,10 @@ static void test_try_again(void **state)
 
 			assert_int_equal(verdict_try_again(&f, &ev),
 					 v == VERDICT_NOT_TESTED && end == END_COMPLETE);
+			f.legal_failed = v == VERDICT_FAILED;
+			assert_int_equal(verdict_try_again(&f, &ev),
+					 (v == VERDICT_NOT_TESTED || v == VERDICT_FAILED) &&
+					     end == END_COMPLETE);
 			ev.hello_seen = false; /* it was no guest's */
 			assert_false(verdict_try_again(&f, &ev));
 		}
