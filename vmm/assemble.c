@@ -86,11 +86,6 @@ static int open_device(struct machine *m, struct err *e)
 		    err_set(e, ERR_USAGE, 0, "--vdpa", cfg->vdpa,
 			    "it is no network device, and the built-in guest drives no other: give "
 			    "a Linux kernel with -k");
-	if (!ret && cfg->attack == ATTACK_INDIRECT &&
-	    !(device_features(m->dev) >> VIRTIO_RING_F_INDIRECT_DESC & 1))
-		ret = err_set(e, ERR_HOST, ENOTSUP, "features", cfg->vdpa,
-			      "it does not offer VIRTIO_F_INDIRECT_DESC, and there is no attack by "
-			      "indirect tables without it");
 	return ret;
 }
 

@@ -242,6 +242,21 @@ static bool take_command(struct evidence *ev, const json_t *line)
 	return true;
 }
 
+/* A command of which the device does not say more than that it got it. */
+static bool take_untold(struct evidence *ev, const json_t *line)
+{
+	uint64_t t, queue;
+
+	if (!get_uint(line, "t", &t) || !get_uint(line, "q", &queue))
+		return false;
+	if (queue != cvq_index(ev))
+		return true;
+	ev->trace.session.commanded = true;
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
+	return true;
+}
+
 /* A chain whose shape or direction the device refused, so that none of its buffers was translated.
  */
 static bool take_bad_chain(struct evidence *ev, const json_t *line)
@@ -272,6 +287,8 @@ static bool judge_line(struct evidence *ev, const json_t *line)
 		return take_features(ev, line);
 	if (!strcmp(event, "cvq"))
 		return take_command(ev, line);
+	if (!strcmp(event, "taken"))
+		return take_untold(ev, line);
 	if (!strcmp(event, "bad"))
 		return take_bad_chain(ev, line);
 	if (strcmp(event, "translate"))

@@ -97,6 +97,8 @@ static int add_task(struct prove *p, unsigned row, struct run *run, const char *
 {
 	struct pool_task *t = &p->task[p->tasks++];
 	struct row_result *r = &p->row[row];
+	/* A control has to show that the row can see a breach, and no more than that. */
+	bool full = p->o.full && as_isolated;
 	char name[100];
 
 	run->brk = brk;
@@ -115,8 +117,8 @@ static int add_task(struct prove *p, unsigned row, struct run *run, const char *
 				    .given = r->row.parent == PARENT_GIVEN ? p->o.vdpa : NULL,
 				    .cannot = cannot(p, &r->row),
 				    .untraced = untraced(p, r->row.parent),
-				    .scan_stride = p->o.full ? STRIDE_FULL : STRIDE,
-				    .full = p->o.full,
+				    .scan_stride = full ? STRIDE_FULL : STRIDE,
+				    .full = full,
 				    .ready_ms = EPISODE_READY_MS,
 				    .run_ms = run_ms(p, &r->row)};
 	p->left[row]++;

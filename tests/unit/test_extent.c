@@ -232,8 +232,11 @@ static void resets_reach_the_device(void **state)
 		evidence_free(&ev);
 	}
 	ev = complete(EXTENT_RESET, PLACE_HOLE);
-	of(&ev, SHAPE_IN_FLIGHT)->commands--; /* it had been given no more than was answered */
+	of(&ev, SHAPE_IN_FLIGHT)->commands--; /* it had been given no more than was answered, */
 	assert_true(left_out(&ev));
+	row.parent = PARENT_SIM; /* but where the one after the reset is not for the device */
+	assert_false(left_out(&ev));
+	row.parent = PARENT_VDUSE;
 	of(&ev, SHAPE_IN_FLIGHT)->commands++;
 	of(&ev, SHAPE_IN_FLIGHT)->mark.hits = 0; /* all had been answered */
 	ev.attempt[3].mark.hits = 2;

@@ -277,6 +277,24 @@ static void test_commands(void **state)
 	assert_int_equal(ev.trace.bad_line, 1);
 }
 
+#define TAKEN(t, q) "{\"t\":" #t ",\"ev\":\"taken\",\"q\":" #q "}\n"
+
+/* What a device got that does not tell what it was. */
+static void test_untold_commands(void **state)
+{
+	struct evidence ev = fresh();
+
+	(void)state;
+	add(&ev, 2, 0, 100, 200);
+	judge(&ev, TAKEN(99, 2) TAKEN(100, 2) TAKEN(150, 0) TAKEN(200, 2) TAKEN(201, 2));
+	assert_int_equal(ev.attempt[0].commands, 2);
+	assert_int_equal(ev.trace.odd.count, 0);
+	assert_int_equal(ev.trace.bad_line, 0);
+	judge(&ev, "{\"t\":150,\"ev\":\"taken\"}\n"); /* by which queue? */
+	assert_int_equal(ev.trace.bad_line, 1);
+	evidence_free(&ev);
+}
+
 #define TAKES(t, features) "{\"t\":" #t ",\"ev\":\"features\",\"features\":\"" #features "\"}\n"
 #define RESET(t) "{\"t\":" #t ",\"ev\":\"reset\"}\n"
 
@@ -547,6 +565,7 @@ int main(void)
 	    cmocka_unit_test(test_no_length_meets_nothing),
 	    cmocka_unit_test(test_members),
 	    cmocka_unit_test(test_commands),
+	    cmocka_unit_test(test_untold_commands),
 	    cmocka_unit_test(test_the_cvq_moves_with_the_features),
 	    cmocka_unit_test(test_a_moved_cvq_strays),
 	    cmocka_unit_test(test_pairs_are_set_with_mq_alone),

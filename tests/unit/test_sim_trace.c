@@ -328,6 +328,13 @@ static void a_chain_refused_unread_is_told(void **state)
 	happens(SIM_GET, VRING, 0, 0);
 	happens(SIM_GOT, VRING, 1, 0);
 	assert_string_equal(told(), "");
+	/* One of the CVQ's is a command. */
+	happens(SIM_GET, VRING + 2, 0, 0);
+	happens(SIM_GOT, VRING + 2, 0, 0);
+	assert_string_equal(told(), "");
+	happens(SIM_GET, VRING + 2, 0, 0);
+	happens(SIM_GOT, VRING + 2, 1, 0);
+	assert_string_equal(told(), "{\"t\":5000,\"ev\":\"taken\",\"q\":2}\n");
 	/* One that could not be read says nothing of its shape. */
 	happens(SIM_GET, VRING, 0, 0);
 	looked_up(SPACE, 0x1000, 0x1001, 0, 0, 0, 0);

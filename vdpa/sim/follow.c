@@ -144,10 +144,14 @@ static void begin(struct follow *f, const struct sim_event *ev)
 	f->refused = false;
 }
 
-/* A chain that could not be had, though every address of it could: its shape is at fault. */
+/* A chain that could not be had, though every address of it could: its shape is at fault. Of those
+ * that were had, the CVQ's are told: each is a command, whatever is in it. */
 static void got(struct follow *f, const struct sim_event *ev)
 {
 	int error = -(int32_t)(uint32_t)ev->arg[1];
+
+	if (error < 0 && f->op == SIM_GET && f->queue == SIM_CVQ)
+		trace_event_at(f->trace, ev->t, "taken", ",\"q\":%u", f->queue);
 
 	if (error > 0 && !f->refused)
 		trace_event_at(f->trace, ev->t, "bad", ",\"q\":%u,\"why\":\"errno %d\"", f->queue,

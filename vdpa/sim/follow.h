@@ -11,6 +11,7 @@
 #include "events.h"
 
 #define SIM_QUEUES 3
+#define SIM_CVQ 2 /* vdpasim_net_work(): the queue after its one pair */
 #define SIM_SPACES 2
 
 /**
