@@ -44,14 +44,15 @@ static void give_up(struct run *r)
 	attempt_end(r, OUTCOME_NO_ANSWER, 0);
 }
 
-/* Notify all queues, and wait until what the device does on @queue shows that it has been there. */
+/* Notify all queues, and wait until what the device does on @queue shows that it has been there: it
+ * has only just been started, and need not have begun. */
 static uint32_t notify_all(struct net *n, enum net_queue queue)
 {
 	uint64_t deadline;
 
 	for (uint32_t q = 0; q < NET_QUEUES; q++)
 		virtio_notify(&n->dev, q);
-	net_wait(n, queue, deadline_in(ATTEMPT_MS));
+	net_wait(n, queue, deadline_in(LEGAL_MS));
 	deadline = deadline_in(SETTLE_MS); /* for the VMM, which takes its own turn */
 	while (!deadline_passed(deadline))
 		arch_sleep();
