@@ -774,6 +774,40 @@ static void placement_and_memory_must_agree(void **state)
 	assert_int_equal(e.kind, ERR_USAGE);
 }
 
+/* A parent whose config space later says that it has more pairs has no more for it. */
+static void pairs_are_those_of_the_open(void **state)
+{
+	static const uint8_t two[] = {4, 0, 2, 0}, three[] = {4, 0, 3, 0};
+	struct err e = {0};
+	struct device_queue q[5] = {{true, RING_NUM, 0x6000, 0x7000, 0x8000},
+				    {true, RING_NUM, 0x9000, 0xa000, 0xb000},
+				    {false, 0, 0, 0, 0},
+				    {false, 0, 0, 0, 0},
+				    {true, RING_NUM, RING_DESC, RING_AVAIL, RING_USED}};
+
+	(void)state;
+	fake.pairs = 2;
+	fake.queues = 5;
+	fake.group[2] = fake.group_after_live[2] = 0;
+	fake.group[4] = fake.group_after_live[4] = 1;
+	assert_int_equal(open_broken(0, 2000, &e), 0);
+	fake.pairs = 4;
+	device_start(d, 1ull << 32 | CVQ_BITS | 1ull << 22, q, 5);
+	for (int i = 0; i < 200 && !device_idle(d); i++)
+		poll(NULL, 0, 5);
+	assert_int_equal(fake.status, 15);
+	(void)readable(fake.queue[4].kick_fd, 0);
+	ring_command(r, 0, three, sizeof(three));
+	eventfd_write(device_kick_fd(d, 4), 1);
+	assert_true(readable(device_call_fd(d, 4), 1000));
+	assert_int_equal(r->ram[0x5000], 1);
+	assert_false(readable(fake.queue[4].kick_fd, 0));
+	ring_command(r, 2, two, sizeof(two));
+	eventfd_write(device_kick_fd(d, 4), 1);
+	assert_true(readable(fake.queue[4].kick_fd, 1000));
+	assert_true(device_close(d));
+}
+
 #if RINGFENCE_BREAKS
 static void passthrough_hands_the_guests_ring_on(void **state)
 {
@@ -850,6 +884,7 @@ int main(void)
 		TEST(what_was_notified_before_the_start_is_found),
 		TEST(a_flood_is_served_in_turns),
 		TEST(a_refused_command_is_logged_with_its_reason),
+		TEST(pairs_are_those_of_the_open),
 		TEST(a_flood_of_refusals_does_not_fill_the_log),
 		TEST(a_trace_has_the_commands_and_what_they_left),
 		TEST(a_ring_that_breaks_is_told),
