@@ -99,6 +99,15 @@ static void hex(char *to, const uint8_t *bytes, size_t n)
 		snprintf(to + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* A page of guest RAM is a fault for each of the two kernels and the device: no more of it than the
+ * placement needs (an aliased arena lies at 16 MiB), but with --full. */
+static const char *memory(const struct episode_config *c)
+{
+	if (c->full)
+		return "32M";
+	return c->row->placement == PLACE_ALIASED ? "17M" : "8M";
+}
+
 static int start_vmm(struct child *vmm, const struct episode_config *c, const char *node,
 		     const struct canary_seed *seed, int monitor, int log, struct err *e)
 {
@@ -116,6 +125,7 @@ static int start_vmm(struct child *vmm, const struct episode_config *c, const ch
 	add(&a, "--attack", attack);
 	add(&a, "--placement", placement_name(c->row->placement));
 	add(&a, "--scan-stride", stride);
+	add(&a, "--memory", memory(c));
 	/* What our own device has to be able to do is known; of others, it is asked. */
 	add(&a, "--expect", parent_is_ours(c->row->parent) ? "all" : "offered");
 	if (c->row->parent == PARENT_RINGS)
