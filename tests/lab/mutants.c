@@ -247,6 +247,7 @@ static bool try_one(const struct campaign *c, const char *name, const char *patc
 	/* A failed operation may be this machine's: without a breach it has to fail twice. */
 	if (got->sight.seen == SEEN_BY_ROWS && !sight_breach(&got->sight)) {
 		json_decref(*results);
+		*results = NULL; /* the unmutated kernel's are what it is judged by */
 		sight_free(&got->sight);
 		*results = prove_and_judge(c, dir, image, parent, got);
 		if (got->sight.seen == SEEN_NOTHING) {
