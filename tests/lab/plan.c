@@ -43,7 +43,7 @@ static void plan_run(struct plan *p, const struct lab_opts *o)
 		return;
 	p->companion = o->stock ? device_for_run_stock : device_for_run;
 	add(p, "--vdpa");
-	add(p, "@vdpa");
+	add(p, WIRE_VDPA);
 	if (o->stock && !opts_inner_has(o, "--private-cvq"))
 		add(p, "--private-cvq");
 }
@@ -81,6 +81,14 @@ static int add_arguments(struct plan *p, const struct lab_opts *o, struct err *e
 			ret = add_file(p, o->inner[++i], e);
 	}
 	return ret;
+}
+
+/* A proof on a device that is there already, where the lab is to make it. */
+static void plan_given(struct plan *p, const struct lab_opts *o)
+{
+	for (unsigned i = 0; i < o->inners; i++)
+		if (strcmp(o->inner[i], WIRE_VDPA) == 0)
+			p->companion = o->stock ? device_for_run_stock : device_for_run;
 }
 
 static int plan_exec(struct plan *p, const struct lab_opts *o, struct err *e)
@@ -147,6 +155,7 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 	} else {
 		add(p, "ringfence");
 		add(p, opts_command_name(o->command));
+		plan_given(p, o);
 	}
 	if (o->known) {
 		add(p, "--known");

@@ -19,14 +19,15 @@
 #define ARGS_MAX 160
 
 /* A sanitized kernel looks for leaks at its end, which a lab that is cut short does not come to;
- * and who asks for single rows has few of them. */
+ * and who asks for single rows, or a given device's, has few of them. */
 bool second_wanted(const struct lab_opts *o)
 {
 	if (o->command != LAB_PROVE || o->known || o->gather || o->kasan)
 		return false;
 	if (o->labs)
 		return o->labs == 2;
-	return sysconf(_SC_NPROCESSORS_ONLN) >= 2 && !opts_inner_has(o, "--filter");
+	return sysconf(_SC_NPROCESSORS_ONLN) >= 2 && !opts_inner_has(o, "--filter") &&
+	       !opts_inner_has(o, "--vdpa");
 }
 
 static void become(char **argv, const char *dir, pid_t parent)

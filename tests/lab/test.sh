@@ -313,6 +313,20 @@ prove)
 		[ -s "out/latest/$file" ] || fail "out/latest/$file is missing or empty"
 	done
 	;;
+prove-given)
+	# A device that is there already, and a kernel of the user's: each to a verdict.
+	need_kernel
+	lab 0 prove --vdpa @vdpa
+	[ "$(grep -c '^ok [0-9]* given/.* # time=' stdout)" = 10 ] || fail "not ten rows of a given device"
+	[ "$(grep -c '# SKIP nobody keeps a trace of a given device' stdout)" = 4 ] || fail "not four rows without their trace"
+	[ "$(grep -c '^ok ' stdout)" = 14 ] || fail "not fourteen rows"
+	lab 1 prove --vdpa @vdpa --break merge-asid --filter 'given/hole/readable-at-cvq'
+	has stdout '^not ok 1 given/hole/readable-at-cvq'
+	has stdout 'breached: secret read'
+	lab 0 prove --kernel "$("$here/kernel.sh")/bzImage" --filter vduse/group-asid
+	has stdout 'linux 7\.[0-9.]+[^ ]* given by --kernel'
+	has stdout '^ok 1 vduse/group-asid # time='
+	;;
 kasan)
 	need_kernel
 	"$here/kernel.sh" --cached --kasan >/dev/null 2>stderr || skip "no sanitized kernel in the cache: ./prove --kasan makes it"
