@@ -235,6 +235,7 @@ static int boot(const struct lab_opts *o, const struct lab_kernel *k, const stru
 						      .initrd_fd = initrd,
 						      .terminal = p->terminal,
 						      .one_cpu = p->linux_guest,
+						      .three_cpus = o->known,
 						      .sanitized = o->kasan},
 				 out, e);
 	}

@@ -101,7 +101,7 @@ static void build_command(struct command *c, const struct qemu *q, const struct 
 	add(c, "-accel", q->kvm ? "kvm" : TCG);
 	add(c, "-cpu", q->kvm ? "host" : "max");
 	add(c, "-machine", "q35");
-	add(c, "-smp", s->one_cpu ? "1" : "2");
+	add(c, "-smp", s->one_cpu ? "1" : s->three_cpus ? "3" : "2");
 	add(c, "-m", s->sanitized ? "2048" : "1024");
 	add(c, "-nodefaults", "-no-user-config");
 	add(c, "-display", "none");

@@ -26,9 +26,10 @@ int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, str
 struct qemu_setup {
 	const char *kernel, *append; /* append: more of its command line, or NULL */
 	int initrd_fd;
-	bool terminal;	/* the launcher's standard streams become the lab's /dev/hvc0 */
-	bool one_cpu;	/* Linux as a guest needs it: docs/linux-guest.md */
-	bool sanitized; /* the kernel has KASAN and its like */
+	bool terminal;	 /* the launcher's standard streams become the lab's /dev/hvc0 */
+	bool one_cpu;	 /* Linux as a guest needs it: docs/linux-guest.md */
+	bool three_cpus; /* a finding stops two (docs/kernel-findings/K1.md) */
+	bool sanitized;	 /* the kernel has KASAN and its like */
 };
 
 /** Start QEMU; its own messages go to qemu.log in @out. */
