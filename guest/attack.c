@@ -39,6 +39,8 @@ void attempt_start(struct run *r, const struct net_aim *aim, bool rx_buffers)
 		net_rx_fill(n);
 	net_go(n);
 	run_command(r);
+	if (n->pairs > 1) /* so that it has been round all of them (see device_settle()) */
+		run_command(r);
 }
 
 void attempt_begin_as(struct run *r, enum attempt_shape shape, uint32_t queue, uint64_t address,

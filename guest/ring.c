@@ -9,6 +9,8 @@
 #include "arch.h"
 
 #define FRAME 256
+#define PATIENCE_MS                                                                                \
+	(2 * ATTEMPT_MS) /* its ring is new to the device, which has not been there yet */
 
 /*
  * Make both queues work, and wait for the aimed one's answer. Where that is RX, the honest TX chain
@@ -17,13 +19,23 @@
  */
 static bool work(struct net *n, enum net_queue aimed)
 {
-	uint64_t deadline = deadline_in(ATTEMPT_MS);
+	uint64_t deadline = deadline_in(PATIENCE_MS);
 
 	if (aimed == NET_RX && n->live)
 		net_notify(n, NET_RX);
 	if (net_send(n, FRAME) && aimed == NET_RX && net_wait(n, NET_TX, deadline))
 		deadline = deadline_in(SETTLE_MS);
 	return net_wait(n, aimed, deadline);
+}
+
+/* A packed ring's available part says whether the device is to interrupt: it looks there when it
+ * has given a chain back, and of that nothing shows. */
+static void await_look(void)
+{
+	uint64_t deadline = deadline_in(PATIENCE_MS);
+
+	while (!deadline_passed(deadline))
+		arch_sleep();
 }
 
 void attempt_aimed_ring(struct run *r, enum attempt_shape shape, const struct net_aim *aim)
@@ -37,6 +49,8 @@ void attempt_aimed_ring(struct run *r, enum attempt_shape shape, const struct ne
 	attempt_begin_as(r, shape, aim->queue, aim->iova,
 			 virtq_part_size(&n->q[aim->queue], aim->part));
 	back = work(n, aim->queue);
+	if (back && n->takes & VIRTIO_F_RING_PACKED && aim->part == VIRTQ_AVAIL)
+		await_look();
 	attempt_end(r, back ? OUTCOME_COMPLETED : OUTCOME_NO_ANSWER, n->live);
 }
 

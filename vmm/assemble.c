@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/eventfd.h>
 

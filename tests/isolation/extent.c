@@ -272,7 +272,7 @@ static bool flips_left_out(const struct evidence *ev, char *why, size_t len)
 static bool reset_left_out(const struct row *row, const struct evidence *ev, char *why, size_t len)
 {
 	const uint64_t more = row->parent == PARENT_SIM ? 1 : 2;
-	bool in_flight = false;
+	bool in_flight = false, stormed = false;
 
 	for (uint32_t i = 0; i < ev->attempts; i++) {
 		const struct attempt *at = &ev->attempt[i];
@@ -282,9 +282,12 @@ static bool reset_left_out(const struct row *row, const struct evidence *ev, cha
 		if (!at->resets)
 			return left_out(why, len, "attempt %u did not reset the device (trace)",
 					at->mark.attempt);
+		stormed |= at->mark.shape == SHAPE_STORM && at->commands >= more;
 		in_flight |= at->mark.shape == SHAPE_IN_FLIGHT && at->mark.hits &&
 			     at->commands >= at->mark.touched + more;
 	}
+	if (!stormed)
+		return left_out(why, len, "no command reached the device in a storm of resets");
 	return !in_flight &&
 	       left_out(why, len, "no command was at the device and unanswered when it was reset");
 }

@@ -15,7 +15,6 @@
 #define ON_RINGS (ON_DEVICE | ON(RINGS))
 
 #define CONTROLS(...) ((const char *const[]){__VA_ARGS__, NULL})
-/* Its trace is made of its kernel functions' arguments (vdpa/sim/). */
 /* A row of our own process with more has one in the default set: a run each, 40 s in all for two of
  * them. enum.every_check_is_missed has every one. */
 #define PROCESS_CONTROLS_SAMPLED 20
@@ -114,7 +113,7 @@ static const struct attack attacks[] = {
      .claim = "nothing that begins where it may goes on into CVQ memory, or out of guest RAM",
      .parents = ON(VDUSE) | ON(SIM),
      .placed = true,
-     .controls = CONTROLS("shared-memfd", "merge-asid", "skip-check=chain-ram"),
+     .controls = CONTROLS("shared-memfd", "skip-check=chain-ram", "merge-asid"),
      .extent = EXTENT_STRADDLE,
      .demand = SAW_ALLOWED,
      .demands = DEMANDS({"shared-memfd", SAW_SECRET}, {"merge-asid", SAW_REACH}),

@@ -220,6 +220,13 @@ static bool may_be_sent(const struct evidence *ev, int64_t class, int64_t code, 
 	       (cvq_index(ev) > FIRST_CVQ && class == 4 && code == 0 && len == 4);
 }
 
+static void count_command(struct evidence *ev, uint64_t t)
+{
+	ev->trace.session.commanded = true;
+	for (uint32_t i = 0; i < ev->attempts; i++)
+		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
+}
+
 static bool take_command(struct evidence *ev, const json_t *line)
 {
 	const json_t *class = json_object_get(line, "class"), *code = json_object_get(line, "cmd");
@@ -229,9 +236,7 @@ static bool take_command(struct evidence *ev, const json_t *line)
 	if (!get_uint(line, "t", &t) || !get_uint(line, "len", &len) || !json_is_integer(class) ||
 	    !json_is_integer(code))
 		return false;
-	ev->trace.session.commanded = true;
-	for (uint32_t i = 0; i < ev->attempts; i++)
-		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
+	count_command(ev, t);
 	if (may_be_sent(ev, json_integer_value(class), json_integer_value(code), len))
 		return true;
 	if (odd->count++ == 0) {
@@ -251,9 +256,7 @@ static bool take_untold(struct evidence *ev, const json_t *line)
 		return false;
 	if (queue != cvq_index(ev))
 		return true;
-	ev->trace.session.commanded = true;
-	for (uint32_t i = 0; i < ev->attempts; i++)
-		ev->attempt[i].commands += meanwhile(&ev->attempt[i], t);
+	count_command(ev, t);
 	return true;
 }
 

@@ -44,7 +44,7 @@ static void run_once(const struct pool_task *t)
 	judge(t);
 }
 
-/* What has been run in another lab; there, too little has had its second try already. */
+/* What has been run in another lab; there, too little has had its other tries already. */
 static bool take_gathered(const struct pool *p, const struct pool_task *t)
 {
 	if (!p->order.gather || !gather_take(p->order.gather, t->name, t->run))
@@ -69,6 +69,9 @@ static void run_task(struct pool *p, unsigned i)
 	do {
 		t->run->tries++;
 		run_once(t);
+		if (t->run->tries == 1)
+			snprintf(t->run->first, sizeof(t->run->first), "%.99s",
+				 t->run->finding.reason);
 	} while (t->run->tries < POOL_TRIES && verdict_try_again(&t->run->finding, &t->run->ev));
 }
 

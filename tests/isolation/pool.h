@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 #define POOL_JOBS_MAX 8
-#define POOL_TRIES 2 /* of a run in which too little happened */
+#define POOL_TRIES 3 /* of a run that may be made once more: verdict_try_again() */
 
 struct pool_task {
 	struct episode_config config; /* stop_fd and device are the pool's to set */

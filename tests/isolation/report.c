@@ -30,7 +30,14 @@ append(char *buf, size_t len, const char *fmt, ...)
 /* A run that was tried again says so wherever it is told of. */
 static const char *again(const struct run *run)
 {
-	return run->tries > 1 ? " (second try)" : "";
+	return run->tries > 2 ? " (third try)" : run->tries > 1 ? " (second try)" : "";
+}
+
+static void append_first(struct finding *f, const struct run *run)
+{
+	append(f->reason, sizeof(f->reason), "%s", again(run));
+	if (run->tries > 1 && run->first[0])
+		append(f->reason, sizeof(f->reason), ", at first: %s", run->first);
 }
 
 void result_judge(struct row_result *r, bool alone)
@@ -43,7 +50,7 @@ void result_judge(struct row_result *r, bool alone)
 		r->finding = verdict_row(&r->row, &r->isolated.finding, controls, r->controls);
 	else
 		r->finding = r->isolated.finding;
-	append(r->finding.reason, sizeof(r->finding.reason), "%s", again(&r->isolated));
+	append_first(&r->finding, &r->isolated);
 }
 
 void summary_add(struct summary *s, const struct row_result *r)

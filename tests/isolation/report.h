@@ -20,7 +20,8 @@ struct run {
 	const char *brk;  /* a break's name, or NULL: isolated */
 	bool as_isolated; /* judged as what should be isolated: the row itself, with or without a
 			     break */
-	unsigned tries;	  /* the last one is what counts, and what is here */
+	unsigned tries;	  /* the last one is what counts, and what is here; but for */
+	char first[100];  /* ... why there was another, "" where that is not known */
 	struct finding finding;
 	struct evidence ev;
 };

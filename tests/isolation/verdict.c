@@ -265,17 +265,19 @@ static bool canaries_missing(struct finding *f, const struct evidence *ev)
 	return false;
 }
 
-static bool guest_in_trouble(struct finding *f, const struct evidence *ev)
+static bool guest_in_trouble(struct finding *f, const struct row *row, const struct evidence *ev)
 {
 	if (ev->canary.lies)
 		return answer(f, VERDICT_FAILED,
 			      "the guest claims to have read a secret at 0x%" PRIx64
 			      ", but it is none",
 			      ev->canary.address);
-	f->legal_failed = ev->steps_failed[0] || ev->steps_failed[1];
-	if (f->legal_failed)
+	if (ev->steps_failed[0] || ev->steps_failed[1]) {
+		/* That all goes on is what the floods are about. */
+		f->legal_failed = row->attack->extent != EXTENT_FLOOD;
 		return answer(f, VERDICT_FAILED, "legal operation %s failed %s the attack",
 			      ev->failed_step, ev->steps_failed[0] ? "before" : "after");
+	}
 	if (ev->done.failed)
 		return answer(f, VERDICT_FAILED, "the guest counts %u failed operations",
 			      ev->done.failed);
@@ -508,9 +510,9 @@ struct finding verdict_isolated(const struct row *row, const struct evidence *ev
 
 	if (row->attack->program)
 		return program_isolated(ev);
-	if (breached(&f, ev) || did_not_end(&f, ev) || blind(&f, ev) || guest_in_trouble(&f, ev) ||
-	    canaries_missing(&f, ev) || grew(&f, ev) || paths_unused(&f, ev) ||
-	    too_little_tried(&f, row, ev))
+	if (breached(&f, ev) || did_not_end(&f, ev) || blind(&f, ev) ||
+	    guest_in_trouble(&f, row, ev) || canaries_missing(&f, ev) || grew(&f, ev) ||
+	    paths_unused(&f, ev) || too_little_tried(&f, row, ev))
 		return f;
 	if (ev->untraced && row->attack->demand & SAW_REACH)
 		answer(&f, VERDICT_HELD, "no secret read, nothing changed (untraced)");

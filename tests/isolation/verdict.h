@@ -25,7 +25,7 @@ const char *verdict_name(enum verdict v);
 
 struct finding {
 	enum verdict verdict;
-	bool legal_failed; /* that is why: a legal operation */
+	bool legal_failed; /* that is why: a legal operation, which a busy host may fail */
 	uint32_t saw;	   /* set of enum sight */
 	char reason[280];
 };
@@ -45,7 +45,7 @@ struct finding verdict_row(const struct row *row, const struct finding *isolated
  * Whether the run may be made once more: it came to its end and nothing bad was seen, but nor was
  * enough, or a legal operation failed. A guest gives an attempt some tens of milliseconds and a
  * legal operation a second, which a busy machine may let pass. Never for a run that was breached,
- * failed in another way or had no guest; and reports say of a run that it was the second.
+ * failed in another way or had no guest; and reports say of a run that it was not the first.
  */
 bool verdict_try_again(const struct finding *f, const struct evidence *ev);
 

@@ -5,6 +5,7 @@
  */
 #include "../../vmm/opts.h"
 #include "lab.h"
+#include "wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -195,6 +196,11 @@ static int check_together(const struct lab_opts *o, struct err *e)
 	if (o->kasan && o->stock)
 		return err_set(e, ERR_USAGE, 0, "options", "--kasan, --stock",
 			       "one of them: --stock compiles nothing");
+	for (unsigned i = 0; i < o->inners && o->stock && o->command == LAB_PROVE; i++)
+		if (strcmp(o->inner[i], WIRE_VDPA) == 0)
+			return err_set(e, ERR_USAGE, 0, "options", "--stock, --vdpa " WIRE_VDPA,
+				       "one of them: a device's CVQ is private there, which of a "
+				       "given one nobody says");
 	if (o->command >= LAB_BUILD && o->inners && !o->help)
 		return err_set(e, ERR_USAGE, 0, command_names[o->command], o->inner[0],
 			       "unknown option");
@@ -300,7 +306,7 @@ void opts_help(void)
 	     "  --labs 1|2           of prove: machines beside each other; two where the host has "
 	     "two "
 	     "CPUs and no\n"
-	     "                       --filter is given\n"
+	     "                       --filter, --vdpa or --kasan is given\n"
 	     "  --out DIR            where results, console and logs go\n"
 	     "  --timeout S          how long the command may take inside\n"
 	     "  -v, -q, -h           more words, fewer, these");

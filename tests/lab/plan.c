@@ -88,7 +88,7 @@ static void plan_given(struct plan *p, const struct lab_opts *o)
 {
 	for (unsigned i = 0; i < o->inners; i++)
 		if (strcmp(o->inner[i], WIRE_VDPA) == 0)
-			p->companion = o->stock ? device_for_run_stock : device_for_run;
+			p->companion = device_for_run;
 }
 
 static int plan_exec(struct plan *p, const struct lab_opts *o, struct err *e)

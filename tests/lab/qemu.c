@@ -61,7 +61,7 @@ int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, str
 	return 0;
 }
 
-/* One thread for both vCPUs: with one each, QEMU 7.2 now and then breaks a CPU that has run nested
+/* One thread for all vCPUs: with one each, QEMU 7.2 now and then breaks a CPU that has run nested
  * guests (seen: a double fault on the way into a system call, a CPU deaf even to NMIs, a triple
  * fault of a sound guest), and two threads were no faster on two cores, which the host's side of
  * the devices wants as well. */
@@ -191,7 +191,7 @@ int qemu_start(struct qemu *q, const struct qemu_setup *setup, const struct out 
 void qemu_dump(struct qemu *q, const struct out *out)
 {
 	static const char questions[] =
-	    "info cpus\ninfo registers -a\ninfo lapic 0\ninfo lapic 1\n";
+	    "info cpus\ninfo registers -a\ninfo lapic 0\ninfo lapic 1\ninfo lapic 2\n";
 	struct pollfd p = {.fd = q->monitor_fd, .events = POLLIN};
 	char bytes[4096];
 	int fd = openat(out->fd, "cpus.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -153,6 +153,7 @@ static inline void good_attempt(struct evidence *ev, const struct good_attempts 
 	    g->shape == SHAPE_RESETS ? 2 : g->shape == SHAPE_IN_FLIGHT || g->shape == SHAPE_STORM;
 	at->commands = g->shape == SHAPE_FLIPS	    ? 19
 		       : g->shape == SHAPE_COMMANDS ? (uint32_t)g->hits
+		       : g->shape == SHAPE_STORM    ? 2
 						    : g->shape == SHAPE_KICKS;
 	at->busy = g->shape == SHAPE_KICKS;
 	if (g->extent == EXTENT_MOVES) { /* four pairs, and MQ only for the second's attempts */

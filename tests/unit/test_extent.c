@@ -232,6 +232,15 @@ static void resets_reach_the_device(void **state)
 		evidence_free(&ev);
 	}
 	ev = complete(EXTENT_RESET, PLACE_HOLE);
+	for (uint32_t i = 0; i < ev.attempts; i++)
+		if (ev.attempt[i].mark.shape == SHAPE_STORM)
+			ev.attempt[i].commands = 1; /* the one after it */
+	assert_true(left_out(&ev));
+	row.parent = PARENT_SIM;
+	assert_false(left_out(&ev));
+	row.parent = PARENT_VDUSE;
+	evidence_free(&ev);
+	ev = complete(EXTENT_RESET, PLACE_HOLE);
 	of(&ev, SHAPE_IN_FLIGHT)->commands--; /* it had been given no more than was answered, */
 	assert_true(left_out(&ev));
 	row.parent = PARENT_SIM; /* but where the one after the reset is not for the device */

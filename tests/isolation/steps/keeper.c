@@ -85,23 +85,25 @@ static struct heard listen_up(struct ears *k)
 
 /* ---- answers ---- */
 
-/* What there is by GET_FD2 has to be there by GET_INFO, and nothing else: where they differ, there
- * is a region of no file, which nobody expects. */
+/* What there is by GET_FD2 has to be there by GET_INFO, and nothing else. */
 static int region_at(const struct vduse_dev *d, uint32_t asid, uint64_t at, struct seen_region *out)
 {
 	struct vduse_iova_info info = {.start = at, .last = at, .asid = asid};
 	int told = ioctl(d->fd, VDUSE_IOTLB_GET_INFO, &info) ? -errno : 0;
 	struct region r = {0};
 	struct stat st = {0};
-	int fd = raw_get_fd(d->fd, asid, at, &r);
+	int fd = raw_get_fd(d->fd, asid, at, &r), ret = fd < 0 ? fd : 0;
 
-	if (fd < 0 && told < 0)
-		return fd;
-	int ret = fd >= 0 && fstat(fd, &st) ? -errno : 0;
-	if (fd >= 0)
+	if (fd >= 0) {
+		ret = fstat(fd, &st) ? -errno : 0;
 		close(fd);
-	bool agree = fd >= 0 && !told && info.start == r.start && info.last == r.last;
-	*out = (struct seen_region){r.start, r.last, agree && !ret ? st.st_ino : 0, r.perm};
+	}
+	bool same = info.start == r.start && info.last == r.last;
+	*out = (struct seen_region){.start = r.start,
+				    .last = r.last,
+				    .ino = ret ? 0 : st.st_ino,
+				    .perm = r.perm,
+				    .agree = fd < 0 ? told < 0 : !told && same};
 	return ret;
 }
 

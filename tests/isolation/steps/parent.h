@@ -56,11 +56,11 @@ uint32_t parent_group_asid(struct parent *p, uint32_t group);
 /** The group that a queue was made for. */
 uint32_t parent_queue_group(struct parent *p, uint32_t q);
 
-/** VDUSE_IOTLB_GET_FD2, and GET_INFO beside it. 0: there is a region, and its file has that inode
- * (0: only one of the two says so, or they differ); -errno. */
+/** VDUSE_IOTLB_GET_FD2. 0: there is a region, and its file has that inode; -errno. */
 struct seen_region {
 	uint64_t start, last, ino;
 	uint32_t perm;
+	bool agree; /* VDUSE_IOTLB_GET_INFO says the same, also that there is none */
 };
 int parent_region(struct parent *p, uint32_t asid, uint64_t at, struct seen_region *out);
 

@@ -34,7 +34,7 @@ void run_absent(struct run *r, uint64_t at, const char *what)
 
 	run_no_read(r, at, what);
 	for (uint32_t asid = 0; asid < SPACES && run_can_ask(r); asid++)
-		run_attempt(r, parent_region(&r->parent, asid, at, &seen) != 0,
+		run_attempt(r, run_region(r, asid, at, &seen) != 0,
 			    "VDUSE_IOTLB_GET_FD2 gives %s in ASID %u", what, asid);
 }
 
@@ -140,8 +140,8 @@ static void look(struct run *r, unsigned page)
 	struct client *c = &r->client;
 	uint64_t at = c->set->arena.iova.v + page * ARENA_PAGE;
 	struct seen_region in_data, in_cvq;
-	int data = parent_region(&r->parent, c->layout.data_asid, at, &in_data);
-	int cvq = parent_region(&r->parent, c->layout.cvq_asid, at, &in_cvq);
+	int data = run_region(r, c->layout.data_asid, at, &in_data);
+	int cvq = run_region(r, c->layout.cvq_asid, at, &in_cvq);
 
 	run_legal(r, cvq == 0, "VDUSE_IOTLB_GET_FD2 of the arena in ASID %u", c->layout.cvq_asid);
 	if (r->place == IN_HOLE)

@@ -68,7 +68,7 @@ static void in_cvq_asid(struct run *r)
 	run_no_read(r, EXTRA_AT, "what a batch for ASID 1 has mapped");
 	if (run_can_ask(r))
 		run_attempt(
-		    r, parent_region(&r->parent, 0, EXTRA_AT, &seen) != 0,
+		    r, run_region(r, 0, EXTRA_AT, &seen) != 0,
 		    "VDUSE_IOTLB_GET_FD2 gives in ASID 0 what a batch for ASID 1 has mapped");
 	command_from_extra(r);
 	legal(r, client_unmap(c, 1, EXTRA_AT, PAGE), "INVALIDATE", 1);
@@ -88,7 +88,7 @@ static void in_data_asid(struct run *r)
 	run_reads(r, EXTRA_AT, run_extra(r, 0), "what a batch has mapped");
 	if (run_can_ask(r))
 		run_attempt(
-		    r, parent_region(&r->parent, 1, EXTRA_AT, &seen) != 0,
+		    r, run_region(r, 1, EXTRA_AT, &seen) != 0,
 		    "VDUSE_IOTLB_GET_FD2 gives in ASID 1 what a batch for ASID 0 has mapped");
 	run_attempt(r, dma_command(c, there, dma_arena_ack(c), NOTHING_MS) != DID,
 		    "the CVQ took a command from what a batch for ASID 0 has mapped");

@@ -47,7 +47,7 @@ static void gone(struct run *r, uint32_t asid, uint64_t at)
 	struct seen_region seen;
 
 	if (run_can_ask(r))
-		run_attempt(r, parent_region(&r->parent, asid, at, &seen) != 0,
+		run_attempt(r, run_region(r, asid, at, &seen) != 0,
 			    "VDUSE_IOTLB_GET_FD2 gives in ASID %u what was unmapped", asid);
 }
 
@@ -119,7 +119,7 @@ static void check_perm(struct run *r, unsigned want)
 
 	if (!run_can_ask(r))
 		return;
-	int ret = parent_region(&r->parent, 0, EXTRA_AT, &seen);
+	int ret = run_region(r, 0, EXTRA_AT, &seen);
 	run_attempt(r, !ret && seen.perm == want,
 		    "VDUSE_IOTLB_GET_FD2 says permission %u of memory mapped with %u", seen.perm,
 		    want);

@@ -156,13 +156,13 @@ static void look_at_maps(struct run *r)
 	if (!run_can_ask(r))
 		return;
 	for (uint32_t asid = 0; asid < SPACES; asid++)
-		run_attempt(r, parent_region(&r->parent, asid, EXTRA_AT, &seen) != 0,
+		run_attempt(r, run_region(r, asid, EXTRA_AT, &seen) != 0,
 			    "VDUSE_IOTLB_GET_FD2 gives in ASID %u what the last client has mapped",
 			    asid);
-	int ret = parent_region(&r->parent, 0, DATA_AT, &seen);
+	int ret = run_region(r, 0, DATA_AT, &seen);
 	run_attempt(r, !ret && seen.ino == inode(s->data.fd),
 		    "guest RAM is not the new client's for the device");
-	ret = parent_region(&r->parent, 1, s->arena.iova.v, &seen);
+	ret = run_region(r, 1, s->arena.iova.v, &seen);
 	run_attempt(r, !ret && seen.ino == inode(s->arena.readable_fd),
 		    "the arena is not the new client's for the device");
 }

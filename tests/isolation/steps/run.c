@@ -2,6 +2,7 @@
 /* How a row runs; see run.h. It must never leave a device behind, whatever its steps do. */
 #include "run.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,16 @@ void run_leave_out(struct run *r, const char *what)
 }
 
 /* ---- what must work ---- */
+
+int run_region(struct run *r, uint32_t asid, uint64_t at, struct seen_region *out)
+{
+	int ret = parent_region(&r->parent, asid, at, out);
+
+	run_attempt(r, out->agree || r->parent.lost,
+		    "VDUSE_IOTLB_GET_INFO and GET_FD2 differ on 0x%" PRIx64 " in ASID %u", at,
+		    asid);
+	return ret;
+}
 
 bool run_start(struct run *r, const struct layout *l)
 {

@@ -76,6 +76,9 @@ static inline bool run_can_ask(const struct run *r)
 	return r->how->parent == PARENT_VDUSE;
 }
 
+/** parent_region(); that GET_INFO agrees with GET_FD2 is an attempt. */
+int run_region(struct run *r, uint32_t asid, uint64_t at, struct seen_region *out);
+
 /** Start with that layout; a failure is a violation. */
 bool run_start(struct run *r, const struct layout *l);
 /** A frame and a command that must work. */
