@@ -8,7 +8,7 @@
 #include "cpus.h"
 #include "report.h"
 
-#define SCAN_MS 120000 /* all GPA space in steps of 4 KiB, each a VMM exit */
+#define SCAN_MS 300000 /* half of GPA space in steps of 4 KiB, each a VMM exit: minutes */
 
 void scan_found(struct finding *f, uint64_t at)
 {

@@ -18,9 +18,9 @@
 /* A row of our own process with more has one in the default set: a run each, 40 s in all for two of
  * them. enum.every_check_is_missed has every one. */
 #define PROCESS_CONTROLS_SAMPLED 20
-/* So has one of a device's, where each is a run of many seconds (bad-answers) or of one shape of
- * many (indirect). lab.controls-hostile has all of the first. */
-#define CONTROLS_SAMPLED 4
+/* So has one of a device's, but for the row that shows all that is shared by those of the data
+ * queues' rings and buffers. lab.controls-hostile has all of the hostile daemon's. */
+#define CONTROLS_SAMPLED 2
 #define IN_A_TABLE "skip-check=indirect-"
 #define NO_COMMANDS "vdpa_sim's trace does not tell what is in the control commands it gets"
 #define DEMANDS(...) ((const struct control_demand[]){__VA_ARGS__, {NULL, 0}})
@@ -442,16 +442,14 @@ bool matrix_sample(struct row *row)
 		return true;
 	}
 	row->sampled = row->parent != PARENT_VDUSE || second ||
-		       (a->program && !strcmp(a->program, "steps")) ||
-		       all_controls(row, control) > CONTROLS_SAMPLED;
+		       (all_controls(row, control) > CONTROLS_SAMPLED &&
+			(a->program || a->number != ATTACK_DESC));
 	if (row->parent == PARENT_MLX5)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
 	if (row->parent == PARENT_RINGS)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_USED ||
 				   a->number == ATTACK_WRITABLE || a->extent == EXTENT_MOVES);
-	if (row->parent != PARENT_SIM || a->program)
-		return true;
-	return a->number <= ATTACK_WRITABLE || (a->placed && !second);
+	return row->parent != PARENT_SIM || a->program || (a->placed && !second);
 }
 
 uint32_t matrix_demand(const struct row *row, const char *control)
