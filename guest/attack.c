@@ -5,9 +5,18 @@
  */
 #include "attack.h"
 
+#include "arch.h"
 #include "report.h"
 
 #include <stddef.h>
+
+void rest(unsigned ms)
+{
+	uint64_t deadline = deadline_in(ms);
+
+	while (!deadline_passed(deadline))
+		arch_sleep();
+}
 
 void run_step(struct run *r, const char *name, bool ok)
 {

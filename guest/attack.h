@@ -29,6 +29,9 @@ struct run {
 /** A legal operation has been made: report it, and count it if it failed. */
 void run_step(struct run *r, const char *name, bool ok);
 
+/** Sleep for @ms, whatever interrupts. */
+void rest(unsigned ms);
+
 /** A legal command on the CVQ, whatever comes of it. */
 void run_command(struct run *r);
 

@@ -6,8 +6,6 @@
  */
 #include "attack.h"
 
-#include "arch.h"
-
 #include <stddef.h>
 
 #define FRAME 256u
@@ -44,7 +42,6 @@ static void force_cvq(struct run *r)
 static void without_cvq(struct run *r, uint64_t features)
 {
 	struct net *n = &r->net;
-	uint64_t deadline;
 	bool exists, loops;
 
 	attempt_begin_as(r, SHAPE_NO_CVQ, NET_CVQ, features, 0);
@@ -63,9 +60,7 @@ static void without_cvq(struct run *r, uint64_t features)
 	loops = run_loopback(n, FRAME);
 	run_step(r, "loopback without CTRL_VQ", loops);
 	net_notify(n, NET_CVQ);
-	deadline = deadline_in(SETTLE_MS);
-	while (!deadline_passed(deadline))
-		arch_sleep();
+	rest(SETTLE_MS);
 	exists |= virtq_has_used(&n->q[NET_CVQ]) || cvq_memory.ack != 0xff;
 	attempt_end(r, exists ? OUTCOME_ALLOWED : OUTCOME_REFUSED, loops);
 	attempt_probe(r, page++);

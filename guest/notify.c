@@ -32,14 +32,6 @@ static struct state look(const struct net *n)
 	return s;
 }
 
-static void rest(unsigned ms)
-{
-	uint64_t deadline = deadline_in(ms);
-
-	while (!deadline_passed(deadline))
-		arch_sleep();
-}
-
 /* Whether nothing moved since @before, and nothing interrupted us. */
 static bool same(const struct net *n, const struct state *before)
 {

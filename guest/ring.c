@@ -28,16 +28,6 @@ static bool work(struct net *n, enum net_queue aimed)
 	return net_wait(n, aimed, deadline);
 }
 
-/* A packed ring's available part says whether the device is to interrupt: it looks there when it
- * has given a chain back, and of that nothing shows. */
-static void await_look(void)
-{
-	uint64_t deadline = deadline_in(PATIENCE_MS);
-
-	while (!deadline_passed(deadline))
-		arch_sleep();
-}
-
 void attempt_aimed_ring(struct run *r, enum attempt_shape shape, const struct net_aim *aim)
 {
 	struct net *n = &r->net;
@@ -49,8 +39,10 @@ void attempt_aimed_ring(struct run *r, enum attempt_shape shape, const struct ne
 	attempt_begin_as(r, shape, aim->queue, aim->iova,
 			 virtq_part_size(&n->q[aim->queue], aim->part));
 	back = work(n, aim->queue);
+	/* A packed ring's available part says whether the device is to interrupt: it looks there
+	 * when it has given a chain back, and of that nothing shows. */
 	if (back && n->takes & VIRTIO_F_RING_PACKED && aim->part == VIRTQ_AVAIL)
-		await_look();
+		rest(PATIENCE_MS);
 	attempt_end(r, back ? OUTCOME_COMPLETED : OUTCOME_NO_ANSWER, n->live);
 }
 

@@ -48,14 +48,10 @@ static void give_up(struct run *r)
  * has only just been started, and need not have begun. */
 static uint32_t notify_all(struct net *n, enum net_queue queue)
 {
-	uint64_t deadline;
-
 	for (uint32_t q = 0; q < NET_QUEUES; q++)
 		virtio_notify(&n->dev, q);
 	net_wait(n, queue, deadline_in(LEGAL_MS));
-	deadline = deadline_in(SETTLE_MS); /* for the VMM, which takes its own turn */
-	while (!deadline_passed(deadline))
-		arch_sleep();
+	rest(SETTLE_MS); /* for the VMM, which takes its own turn */
 	return __atomic_load_n(&n->q[NET_TX].used->idx, __ATOMIC_RELAXED);
 }
 

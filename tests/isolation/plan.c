@@ -181,35 +181,6 @@ static void count(const struct options *o, bool cut, size_t *rows, size_t *runs)
 	*runs *= o->repeat;
 }
 
-enum turn { TURN_READ, TURN_LONG, TURN_REST, TURNS };
-
-static enum turn turn_of(const struct row *row)
-{
-	const char *program = row->attack->program;
-
-	if (row->parent == PARENT_PROCESS)
-		return TURN_READ; /* what another process has found */
-	return program && strcmp(program, "steps") ? TURN_LONG : TURN_REST;
-}
-
-/* What waits most of its time begins first, so that others run beside it, and not it alone at last.
- */
-static int put_in_turn(struct prove *p, struct err *e)
-{
-	struct pool_task *task = calloc(p->tasks + 1, sizeof(*task));
-	unsigned n = 0;
-
-	if (!task)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "calloc", "tasks", "%s", "");
-	for (enum turn turn = 0; turn < TURNS; turn++)
-		for (unsigned i = 0; i < p->tasks; i++)
-			if (turn_of(&p->row[p->task[i].row].row) == turn)
-				task[n++] = p->task[i];
-	free(p->task);
-	p->task = task;
-	return 0;
-}
-
 int plan_make(struct prove *p, struct err *e)
 {
 	size_t rows, runs, all_rows, all_runs;
@@ -233,8 +204,6 @@ int plan_make(struct prove *p, struct err *e)
 				ret = add_row(p, &row, repeat, e);
 		}
 	}
-	if (!ret)
-		ret = put_in_turn(p, e);
 	p->ses =
 	    (struct session){.env = &p->env,
 			     .brk = p->o.brk,

@@ -196,11 +196,10 @@ static int check_together(const struct lab_opts *o, struct err *e)
 	if (o->kasan && o->stock)
 		return err_set(e, ERR_USAGE, 0, "options", "--kasan, --stock",
 			       "one of them: --stock compiles nothing");
-	for (unsigned i = 0; i < o->inners && o->stock && o->command == LAB_PROVE; i++)
-		if (strcmp(o->inner[i], WIRE_VDPA) == 0)
-			return err_set(e, ERR_USAGE, 0, "options", "--stock, --vdpa " WIRE_VDPA,
-				       "one of them: a device's CVQ is private there, which of a "
-				       "given one nobody says");
+	if (o->stock && o->command == LAB_PROVE && opts_inner_has(o, WIRE_VDPA))
+		return err_set(e, ERR_USAGE, 0, "options", "--stock, --vdpa " WIRE_VDPA,
+			       "one of them: a device's CVQ is private there, which of a given one "
+			       "nobody says");
 	if (o->command >= LAB_BUILD && o->inners && !o->help)
 		return err_set(e, ERR_USAGE, 0, command_names[o->command], o->inner[0],
 			       "unknown option");

@@ -83,14 +83,6 @@ static int add_arguments(struct plan *p, const struct lab_opts *o, struct err *e
 	return ret;
 }
 
-/* A proof on a device that is there already, where the lab is to make it. */
-static void plan_given(struct plan *p, const struct lab_opts *o)
-{
-	for (unsigned i = 0; i < o->inners; i++)
-		if (strcmp(o->inner[i], WIRE_VDPA) == 0)
-			p->companion = device_for_run;
-}
-
 static int plan_exec(struct plan *p, const struct lab_opts *o, struct err *e)
 {
 	char path[PATH_MAX];
@@ -155,7 +147,8 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 	} else {
 		add(p, "ringfence");
 		add(p, opts_command_name(o->command));
-		plan_given(p, o);
+		if (opts_inner_has(o, WIRE_VDPA)) /* a given device, which the lab makes */
+			p->companion = device_for_run;
 	}
 	if (o->known) {
 		add(p, "--known");

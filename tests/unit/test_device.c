@@ -131,17 +131,22 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void start_as(uint64_t features, const struct device_queue *q, unsigned count)
+{
+	device_start(d, 1ull << 32 | CVQ_BITS | features, q, count);
+	for (int i = 0; i < 200 && !device_idle(d); i++)
+		poll(NULL, 0, 5);
+	assert_true(device_idle(d));
+	(void)readable(fake.queue[count - 1].kick_fd, 0);
+}
+
 static void start_it(void)
 {
 	struct device_queue q[3] = {{true, RING_NUM, 0x6000, 0x7000, 0x8000},
 				    {true, RING_NUM, 0x9000, 0xa000, 0xb000},
 				    {true, RING_NUM, RING_DESC, RING_AVAIL, RING_USED}};
 
-	device_start(d, 1ull << 32 | CVQ_BITS, q, 3);
-	for (int i = 0; i < 200 && !device_idle(d); i++)
-		poll(NULL, 0, 5);
-	assert_true(device_idle(d));
-	(void)readable(fake.queue[2].kick_fd, 0);
+	start_as(0, q, 3);
 }
 
 static void open_and_start(void)
@@ -792,11 +797,8 @@ static void pairs_are_those_of_the_open(void **state)
 	fake.group[4] = fake.group_after_live[4] = 1;
 	assert_int_equal(open_broken(0, 2000, &e), 0);
 	fake.pairs = 4;
-	device_start(d, 1ull << 32 | CVQ_BITS | 1ull << 22, q, 5);
-	for (int i = 0; i < 200 && !device_idle(d); i++)
-		poll(NULL, 0, 5);
+	start_as(1ull << 22, q, 5);
 	assert_int_equal(fake.status, 15);
-	(void)readable(fake.queue[4].kick_fd, 0);
 	ring_command(r, 0, three, sizeof(three));
 	eventfd_write(device_kick_fd(d, 4), 1);
 	assert_true(readable(device_call_fd(d, 4), 1000));
