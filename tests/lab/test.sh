@@ -90,16 +90,19 @@ gone() { # PID: within ten seconds, for a busy host takes its time to free a mac
 	fail "process $1 is left over ($try tries)"
 }
 
-start_sleeping() { # a lab that runs a job without end; its launcher is $launcher, its QEMU $qemu
+start_sleeping() { # a lab that runs a job without end; its launcher is $launcher, its machine's QEMU $qemu
 	"$bin/ringfence-lab" exec "$bin/lab-job" sleep >stdout 2>stderr </dev/null &
 	launcher=$!
 	qemu=''
 	for _ in $(seq 100); do
-		qemu=$(tr -d ' ' <"/proc/$launcher/task/$launcher/children")
-		! grep -qs qemu "/proc/$qemu/comm" || break
+		# The one that boots: another child of that name is asked for its version before.
+		for child in $(cat "/proc/$launcher/task/$launcher/children"); do
+			! tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null | grep -q '^[^ ]*qemu.* -kernel ' || qemu=$child
+		done
+		[ -z "$qemu" ] || break
 		sleep 0.1
 	done
-	grep -qs qemu "/proc/$qemu/comm" || fail "no QEMU was started"
+	[ -n "$qemu" ] || fail "no QEMU was started"
 	sleep 3 # into the job
 }
 
