@@ -40,6 +40,14 @@ static inline struct timespec clock_after(unsigned ms)
 	return t;
 }
 
+/** For what can only be looked at again and again. */
+static inline void clock_pause(unsigned ms)
+{
+	const struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	nanosleep(&t, NULL);
+}
+
 /** A condition variable whose timed waits take clock_after()'s times. */
 static inline void clock_cond_init(pthread_cond_t *c)
 {

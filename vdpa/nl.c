@@ -5,6 +5,9 @@
  */
 #include "nl.h"
 
+#include "clock.h"
+#include "lockfile.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -19,30 +22,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUS "/sys/bus/vdpa"
+#define AUTOPROBE BUS "/drivers_autoprobe"
 #define DRIVER "vhost_vdpa"
 #define ANSWER_S 5
+#define LOCK_MS 10000
 #define STEP_MS 10
 #define NODE_WAIT_MS 2000
 #define PATH_LEN 256
-
-static void pause_ms(long ms)
-{
-	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&t, NULL);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- netlink ---- */
 
@@ -167,30 +156,46 @@ static bool driver_of(const char *name, char driver[PATH_LEN])
 
 /*
  * With autoprobe on, virtio_vdpa would take every new device, and the host would have a network
- * interface. Turned off for the moment it takes, and put back: others' devices are none of our
- * business.
+ * interface, whose driver waits for our CVQ (finding K6). Turned off for the moment that creating
+ * takes, and put back: others' devices are none of our business. One after another, or who came
+ * second would find it off and create while the first puts it back.
  */
+static int autoprobe_off(int *lock, bool *was_on, struct err *e)
+{
+	char before = '\0';
+
+	*was_on = false;
+	*lock = lockfile_take(AUTOPROBE, LOCK_MS);
+	if (*lock == -EWOULDBLOCK)
+		return err_set(e, ERR_HOST, EWOULDBLOCK, "flock", AUTOPROBE,
+			       "another ringfence creates a device and does not end: stop it");
+	if (*lock < 0)
+		return err_set(e, ERR_HOST, -*lock, "open", AUTOPROBE,
+			       "modprobe vdpa, and mount /sys");
+	if (read(*lock, &before, 1) != 1 || before != '1')
+		return 0;
+	int ret = write_text(AUTOPROBE, "0");
+	if (ret) {
+		close(*lock);
+		return err_set(e, ERR_HOST, -ret, "write", AUTOPROBE,
+			       "run it as root, with a writable /sys");
+	}
+	*was_on = true;
+	return 0;
+}
+
 static int create_unbound(const char *mgmt, const char *name, const uint8_t mac[6], struct err *e)
 {
-	const char *autoprobe = BUS "/drivers_autoprobe";
-	char before[2] = "";
-	int verdict = 0, fd = open(autoprobe, O_RDONLY | O_CLOEXEC);
+	int verdict = 0, lock;
+	bool was_on;
+	int ret = autoprobe_off(&lock, &was_on, e);
 
-	if (fd < 0)
-		return err_set(e, ERR_HOST, errno, "open", autoprobe,
-			       "modprobe vdpa, and mount /sys");
-	if (read(fd, before, 1) != 1)
-		before[0] = '\0';
-	close(fd);
-	if (before[0] == '1') {
-		int ret = write_text(autoprobe, "0");
-		if (ret)
-			return err_set(e, ERR_HOST, -ret, "write", autoprobe,
-				       "run it as root, with a writable /sys");
-	}
-	int ret = command(VDPA_CMD_DEV_NEW, mgmt, name, mac, e, &verdict);
-	if (before[0] == '1')
-		(void)write_text(autoprobe, "1");
+	if (ret)
+		return ret;
+	ret = command(VDPA_CMD_DEV_NEW, mgmt, name, mac, e, &verdict);
+	if (was_on)
+		(void)write_text(AUTOPROBE, "1");
+	close(lock);
 	if (!ret && verdict)
 		ret = err_set(e, ERR_HOST, -verdict, "VDPA_CMD_DEV_NEW", name,
 			      "management device %s: %s", mgmt, remedy_new(-verdict));
@@ -207,7 +212,7 @@ static int bind_driver(const char *name, struct err *e)
 		(void)write_text(path, name); /* if it stays there, the next step says so */
 	}
 	int ret = write_text(bind, name);
-	/* Another run's autoprobe may have bound it already. */
+	/* Another tool's autoprobe may have bound it already. */
 	if (ret && driver_of(name, driver) && !strcmp(driver, DRIVER))
 		ret = 0;
 	if (ret == -ENOENT)
@@ -242,12 +247,12 @@ static bool find_node(const char *name, char *path, size_t len)
 static int wait_node(const char *name, char *path, size_t len, struct err *e)
 {
 	struct stat st;
-	int64_t end = now_ms() + NODE_WAIT_MS;
+	int64_t end = clock_ms() + NODE_WAIT_MS;
 
-	while (now_ms() < end) {
+	while (clock_ms() < end) {
 		if (find_node(name, path, len) && !stat(path, &st) && S_ISCHR(st.st_mode))
 			return 0;
-		pause_ms(STEP_MS);
+		clock_pause(STEP_MS);
 	}
 	return err_set(e, ERR_HOST, ENOENT, "stat", "/dev/vhost-vdpa-N",
 		       "device %s is bound to " DRIVER
@@ -297,14 +302,14 @@ int nl_dev_add(const char *mgmt, const char *name, char *path, size_t len, struc
 static int wait_client(const char *name, struct err *e)
 {
 	char path[PATH_LEN] = "";
-	int64_t end = now_ms() + NL_CLIENT_WAIT_MS;
+	int64_t end = clock_ms() + NL_CLIENT_WAIT_MS;
 
-	while (now_ms() < end) {
+	while (clock_ms() < end) {
 		if (!find_node(name, path, sizeof(path)))
 			return 0;
 		int fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd < 0 && errno == EBUSY) {
-			pause_ms(STEP_MS);
+			clock_pause(STEP_MS);
 			continue;
 		}
 		if (fd >= 0)

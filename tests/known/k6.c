@@ -144,7 +144,7 @@ static enum known_verdict run(struct known_run *r)
 	char interface[IFNAMSIZ] = "";
 
 	if (access(DRIVERS "virtio_vdpa", F_OK))
-		return known_skip(r, "needs CONFIG_VIRTIO_VDPA, which the lab kernel leaves out");
+		return known_skip(r, "needs CONFIG_VIRTIO_VDPA, or the module virtio_vdpa loaded");
 	if (vduse_probe(&facts, &r->e))
 		return known_failed(r);
 	if (!facts.ctrl_vq_offered)

@@ -8,7 +8,7 @@
  */
 #include "probes.h"
 
-#include "../clock.h"
+#include "../lockfile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,10 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROOT "/sys/kernel/tracing"
@@ -62,25 +60,6 @@ static int set(const struct probes *p, const char *file, const char *text, struc
 	snprintf(path, sizeof(path), ROOT "/instances/%s/%s", p->instance, file);
 	int ret = write_to(path, 0, text);
 	return ret ? err_set(e, ERR_HOST, -ret, "write", path, WANTED) : 0;
-}
-
-/* -EWOULDBLOCK after LOCK_MS. */
-static int take_lock(void)
-{
-	int fd = open(LIST, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	for (int64_t until = clock_ms() + LOCK_MS; flock(fd, LOCK_EX | LOCK_NB);) {
-		const struct timespec t = {.tv_nsec = 5000000};
-
-		if (clock_ms() >= until) {
-			close(fd);
-			return -EWOULDBLOCK;
-		}
-		nanosleep(&t, NULL);
-	}
-	return fd;
 }
 
 /* Remove instances that nobody uses. How many are left. */
@@ -162,7 +141,7 @@ static int make_instance(struct probes *p, struct err *e)
 /* Under the lock, so that the last user of the probes is not just removing them. */
 static int set_up(struct probes *p, struct err *e)
 {
-	int lock = take_lock();
+	int lock = lockfile_take(LIST, LOCK_MS);
 
 	if (lock < 0)
 		return err_set(e, ERR_HOST, -lock, "flock", LIST, "%s", "");
@@ -204,7 +183,7 @@ void probes_close(struct probes *p)
 	if (p->pipe >= 0)
 		close(p->pipe);
 	free(p);
-	int lock = take_lock();
+	int lock = lockfile_take(LIST, LOCK_MS);
 	if (lock < 0)
 		return;
 	if (!sweep())
