@@ -120,17 +120,53 @@ static void attack(struct writer *w, const struct fdt_config *cfg)
 
 /*
  * What arch/x86/kernel/devicetree.c of Linux knows interrupt controllers by; the I/O APIC's
- * interrupts are a pin and a way to be triggered.
+ * interrupts are a pin and a way to be triggered. Once it has that I/O APIC the 8259s' interrupts
+ * reach nobody, so the serial port has to be in the tree, though Linux looks for one at its address
+ * anyway: on a bus named "isa", whose addresses are a 1 for ports, and a port.
  */
 #define LINUX_LAPIC 0xfee00000u
 #define LINUX_IOAPIC 0xfec00000u
 #define LINUX_IOAPIC_PHANDLE 1
 #define LINUX_EDGE_RISING 3
+#define LINUX_SERIAL 0x3f8u
+#define LINUX_SERIAL_GSI 4
+#define LINUX_SERIAL_HZ 1843200
+
+static void cells(struct writer *w, const char *name, const uint32_t *v, unsigned count)
+{
+	fdt32_t be[8];
+
+	for (unsigned i = 0; i < count; i++)
+		be[i] = cpu_to_fdt32(v[i]);
+	keep(w, fdt_property(w->fdt, name, be, (int)(count * sizeof(be[0]))));
+}
+
+static void linux_interrupt(struct writer *w, uint32_t pin)
+{
+	u32(w, "interrupt-parent", LINUX_IOAPIC_PHANDLE);
+	cells(w, "interrupts", (const uint32_t[]){pin, LINUX_EDGE_RISING}, 2);
+}
+
+static void linux_serial(struct writer *w)
+{
+	begin(w, "isa");
+	string(w, "compatible", "isa");
+	string(w, "device_type", "isa");
+	u32(w, "#address-cells", 2);
+	u32(w, "#size-cells", 1);
+	/* Port 0 is 0 above, where they are 64 KiB. */
+	cells(w, "ranges", (const uint32_t[]){1, 0, 0, 0, 0x10000}, 5);
+	begin_at(w, "serial", LINUX_SERIAL);
+	string(w, "compatible", "ns16550a");
+	cells(w, "reg", (const uint32_t[]){1, LINUX_SERIAL, 8}, 3);
+	u32(w, "clock-frequency", LINUX_SERIAL_HZ);
+	linux_interrupt(w, LINUX_SERIAL_GSI);
+	end(w);
+	end(w);
+}
 
 static void linux_devices(struct writer *w, const struct fdt_config *cfg)
 {
-	fdt32_t interrupts[] = {cpu_to_fdt32(cfg->gsi), cpu_to_fdt32(LINUX_EDGE_RISING)};
-
 	begin_at(w, "interrupt-controller", LINUX_LAPIC);
 	string(w, "compatible", "intel,ce4100-lapic");
 	pair(w, "reg", LINUX_LAPIC, PAGE);
@@ -146,8 +182,7 @@ static void linux_devices(struct writer *w, const struct fdt_config *cfg)
 	begin_at(w, "virtio_mmio", cfg->mmio.v);
 	string(w, "compatible", "virtio,mmio");
 	pair(w, "reg", cfg->mmio.v, PAGE);
-	u32(w, "interrupt-parent", LINUX_IOAPIC_PHANDLE);
-	keep(w, fdt_property(w->fdt, "interrupts", interrupts, sizeof(interrupts)));
+	linux_interrupt(w, cfg->gsi);
 	keep(w, fdt_property(w->fdt, "dma-coherent", NULL, 0));
 	end(w);
 }
@@ -167,6 +202,7 @@ static void tree(struct writer *w, const struct fdt_config *cfg)
 	cpus(w, cfg->cpus);
 	if (cfg->for_linux) {
 		linux_devices(w, cfg);
+		linux_serial(w);
 	} else {
 		devices(w, cfg);
 		attack(w, cfg);

@@ -210,6 +210,22 @@ int guest_end(int again)
 	return reboot(again ? RB_AUTOBOOT : RB_POWER_OFF) ? errno : 0;
 }
 
+/* How this kernel was told of its device: by what it has made of it. */
+static void say_whose_device(void)
+{
+	static const struct {
+		const char *path, *what;
+	} ways[] = {
+	    {"/sys/bus/acpi/devices/LNRO0005:00/physical_node", "device of ACPI"},
+	    {"/sys/bus/platform/devices/d0000000.virtio_mmio/of_node", "device of device tree"},
+	    {"/sys/bus/platform/devices/virtio-mmio.0/virtio0", "device of command line"},
+	};
+
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (!access(ways[i].path, F_OK))
+			say(ways[i].what, 0);
+}
+
 void guest_main(void)
 {
 	char mode[32];
@@ -218,8 +234,7 @@ void guest_main(void)
 	read_mode(mode);
 	say("started", 0);
 	count_cpus();
-	if (!access("/sys/bus/acpi/devices/LNRO0005:00/physical_node", F_OK))
-		say("device of ACPI", 0);
+	say_whose_device();
 	if (!strcmp(mode, "plain"))
 		say("nothing", 0);
 	else if (!strcmp(mode, "echo"))

@@ -16,6 +16,7 @@
 
 struct scenario {
 	const char *name, *mode, *cmdline; /* @cmdline: what is added to the common one */
+	const char *announce;		   /* how the device is, or NULL: as the VMM finds right */
 	const char *typed;		   /* at its console, or NULL */
 	const char *says[6];		   /* lines, or parts of them, that have to come */
 	int code;
@@ -51,7 +52,22 @@ static const struct scenario scenarios[] = {
     {.name = "by-command-line",
      .mode = "reset",
      .cmdline = "acpi=off",
-     .says = {"virtio_mmio.device=4K@0xd0000000:5", DONE, "asked for a reset"},
+     .announce = "cmdline",
+     .says = {"virtio_mmio.device=4K@0xd0000000:5", TEST_SAYS "device of command line ok", DONE,
+	      "asked for a reset"},
+     .code = 3,
+     .network = true},
+    {.name = "by-device-tree",
+     .mode = "reset",
+     .cmdline = "acpi=off",
+     .announce = "fdt",
+     .says = {CPUS, TEST_SAYS "device of device tree ok", DONE, "asked for a reset"},
+     .code = 3,
+     .network = true},
+    {.name = "without-acpi",
+     .mode = "reset",
+     .cmdline = "acpi=off",
+     .says = {CPUS, DONE, "asked for a reset"},
      .code = 3,
      .network = true},
     {.name = "panic-with-reset",
@@ -90,7 +106,7 @@ static void type(const struct scenario *s, const char *console, int to)
 static int run_vmm(const struct scenario *s, const char *node, char *console, size_t len)
 {
 	char cmdline[512];
-	struct vmm v = {.node = node, .cmdline = cmdline};
+	struct vmm v = {.node = node, .cmdline = cmdline, .announce = s->announce};
 
 	snprintf(cmdline, sizeof(cmdline), TEST_WORD "%s %s", s->mode,
 		 s->cmdline ? s->cmdline : "");

@@ -122,9 +122,14 @@ void vmm_start(struct vmm *v)
 	    "/bin/ringfence", "run",  "-v",	   "--vdpa", v->node, "-k", KERNEL,
 	    "--initrd",	      INITRD, "--cmdline", cmdline,  "-c",    cpus, "--timeout",
 	    timeout};
+	unsigned n = 15;
 	if (v->state) {
-		argv[15] = "--state";
-		argv[16] = v->state;
+		argv[n++] = "--state";
+		argv[n++] = v->state;
+	}
+	if (v->announce) {
+		argv[n++] = "--announce";
+		argv[n++] = v->announce;
 	}
 	if (pipe2(pipe_fd, O_CLOEXEC))
 		fail("pipe2", "console");

@@ -238,6 +238,13 @@ static void linux_has_a_tree_of_its_own(void **state)
 	assert_int_equal(fdt32_ld(p + 1), 3);
 	assert_int_equal(fdt32_ld(fdt_getprop(fdt, ioapic, "#interrupt-cells", &len)), 2);
 	assert_non_null(fdt_getprop(fdt, ioapic, "interrupt-controller", &len));
+	int serial = fdt_node_offset_by_compatible(fdt, -1, "ns16550a");
+	assert_int_equal(fdt_parent_offset(fdt, serial), fdt_path_offset(fdt, "/isa"));
+	p = fdt_getprop(fdt, serial, "reg", &len);
+	assert_int_equal(len, 12); /* a port, its number, how many */
+	assert_int_equal(fdt32_ld(p), 1);
+	assert_int_equal(fdt32_ld(p + 1), 0x3f8);
+	assert_int_equal(fdt32_ld(fdt_getprop(fdt, serial, "interrupts", &len)), 4);
 }
 
 int main(void)
