@@ -209,6 +209,8 @@ static bool serve_wish(struct device *d)
 	d->busy = false;
 	pthread_cond_broadcast(&d->done);
 	pthread_mutex_unlock(&d->lock);
+	if (wish != WISH_NOTHING && d->cfg.idle)
+		d->cfg.idle(d->cfg.ctx);
 	return wish != WISH_CLOSE;
 }
 

@@ -76,7 +76,7 @@ static uint64_t read_config(const struct mmio *m, uint64_t offset, unsigned len)
 
 uint64_t mmio_read(struct mmio *m, uint64_t offset, unsigned len)
 {
-	struct mmio_queue *q = selected(m);
+	const struct mmio_queue *q;
 
 	if (offset >= VIRTIO_MMIO_CONFIG)
 		return read_config(m, offset - VIRTIO_MMIO_CONFIG, len);
@@ -94,8 +94,9 @@ uint64_t mmio_read(struct mmio *m, uint64_t offset, unsigned len)
 	case VIRTIO_MMIO_DEVICE_FEATURES:
 		return half(m->offered, m->features_sel);
 	case VIRTIO_MMIO_QUEUE_NUM_MAX:
-		return q ? m->queue_max : 0;
+		return selected(m) ? m->queue_max : 0;
 	case VIRTIO_MMIO_QUEUE_READY:
+		q = selected(m);
 		return q ? q->ready : 0;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
 		/*

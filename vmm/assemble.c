@@ -4,7 +4,8 @@
  *
  * Which memory is whose: the guest's CPUs see the slots that add_memory() makes, the device sees
  * what vdpa/iotlb.c maps, and the VMM itself sees guest RAM through struct gmem alone. The CVQ's
- * arena is in the second only, and must never be in another but by the memslot break.
+ * arena is in the second only, and must never be in another but by the memslot break. The registers'
+ * page (net_wire()) is in the first only, to read.
  */
 #include "../guest/abi.h"
 #include "../vdpa/arena.h"
@@ -55,6 +56,13 @@ static void on_device_config(void *ctx, const void *config, size_t len, bool int
 	net_config(&m->net, config, len, interrupt);
 }
 
+static void on_device_idle(void *ctx)
+{
+	struct machine *m = ctx;
+
+	net_idle(&m->net);
+}
+
 static int open_device(struct machine *m, struct err *e)
 {
 	const struct machine_config *cfg = &m->cfg;
@@ -74,6 +82,7 @@ static int open_device(struct machine *m, struct err *e)
 	    .failed = on_device_failed,
 	    .state = on_device_state,
 	    .config = on_device_config,
+	    .idle = on_device_idle,
 	    .ctx = m,
 	};
 

@@ -5,74 +5,27 @@
  * A data queue never passes through here: its notification is an ioeventfd that vhost-vDPA waits
  * on, its interrupt an irqfd that vhost-vDPA signals. So we cannot know which interrupt a driver
  * asks about, and mmio.c lets InterruptStatus always claim a used buffer (bit 0). That it has seen
- * one is nothing to us, so that this too stays in the kernel, in a counter that nobody reads. What
- * does pass are the registers.
+ * one is nothing to us, so that this too stays in the kernel, in a counter that nobody reads.
+ * Reading a register is no exit either: the registers are a page of memory (regpage.h), which shows
+ * what mmio.c answers and is brought up to date with whatever changes that. What does pass are
+ * writes.
  */
 #include "net.h"
 
 #include "../virtio/check.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define REFUSALS_TOLD 100 /* writes; what else there is to say must find room in the log, too */
-
-int net_init(struct net *n, struct device *dev, struct err *e)
-{
-	*n = (struct net){.dev = dev,
-			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-			  .seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-			  .queues = device_queue_count(dev, device_features(dev)),
-			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
-	uint8_t config[MMIO_CONFIG_MAX];
-	size_t len = device_read_config(dev, config, sizeof(config));
-
-	if (n->config_fd < 0 || n->seen_fd < 0)
-		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
-			       "raise the limit on open files (ulimit -n)");
-	pthread_mutex_init(&n->order, NULL);
-	pthread_mutex_init(&n->regs, NULL);
-	mmio_init(&n->mmio, device_class(dev), device_features(dev), n->queues,
-		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
-	return 0;
-}
-
-void net_destroy(struct net *n)
-{
-	if (!n->dev)
-		return;
-	if (n->config_fd >= 0 && n->seen_fd >= 0) {
-		pthread_mutex_destroy(&n->order);
-		pthread_mutex_destroy(&n->regs);
-	}
-	if (n->config_fd >= 0)
-		close(n->config_fd);
-	if (n->seen_fd >= 0)
-		close(n->seen_fd);
-	*n = (struct net){.config_fd = -1, .seen_fd = -1};
-}
-
-int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e)
-{
-	int ret = vm_irqfd(vm, gsi, n->config_fd, e);
-
-	if (!ret)
-		ret = vm_ioeventfd(vm, gpa(base.v + VIRTIO_MMIO_INTERRUPT_ACK),
-				   VIRTIO_MMIO_INT_VRING, n->seen_fd, e);
-	for (unsigned q = 0; !ret && q < n->queues; q++) {
-		ret = vm_ioeventfd(vm, gpa(base.v + MMIO_QUEUE_NOTIFY), q,
-				   device_kick_fd(n->dev, q), e);
-		if (!ret)
-			ret = vm_irqfd(vm, gsi, device_call_fd(n->dev, q), e);
-	}
-	return ret;
-}
 
 /* With @regs held. */
 static bool resetting(struct net *n)
@@ -89,11 +42,114 @@ static bool resetting(struct net *n)
  * that goes on without looking writes a new status and sees that; the device's thread carries out
  * its start after the reset.
  */
-static uint64_t read_register(struct net *n, uint64_t offset, unsigned len)
+static uint32_t read_register(struct net *n, uint32_t offset)
 {
-	if (offset == VIRTIO_MMIO_STATUS && len == 4 && resetting(n) && !n->mmio.status)
+	if (offset == VIRTIO_MMIO_STATUS && resetting(n) && !n->mmio.status)
 		return n->old_status;
-	return mmio_read(&n->mmio, offset, len);
+	return (uint32_t)mmio_read(&n->mmio, offset, 4);
+}
+
+/* What the device can change at any time, also before net_init() and after its failure, when there
+ * is nobody to see it. With @regs held. */
+static void show_status(struct net *n)
+{
+	static const uint32_t change[] = {VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_STATUS,
+					  VIRTIO_MMIO_CONFIG_GENERATION};
+
+	for (unsigned i = 0; n->page.both && i < sizeof(change) / sizeof(change[0]); i++)
+		regpage_set(&n->page, change[i], read_register(n, change[i]));
+}
+
+/* And what a write can. With @regs held. */
+static void show_registers(struct net *n)
+{
+	static const uint32_t change[] = {VIRTIO_MMIO_DEVICE_FEATURES, VIRTIO_MMIO_QUEUE_NUM_MAX,
+					  VIRTIO_MMIO_QUEUE_READY};
+
+	for (unsigned i = 0; i < sizeof(change) / sizeof(change[0]); i++)
+		regpage_set(&n->page, change[i], read_register(n, change[i]));
+	show_status(n);
+}
+
+/*
+ * Section 4.2.2.2: a driver that reads the config space while it changes must be able to tell by
+ * ConfigGeneration, which stands right before it: both change in one step, and this comes before
+ * show_status(). With @regs held.
+ * UNTRUSTED: device
+ */
+static int show_config(struct net *n)
+{
+	struct {
+		uint32_t generation;
+		uint8_t config[MMIO_CONFIG_MAX];
+	} now = {.generation = htole32(n->mmio.config_generation)};
+
+	memcpy(now.config, n->mmio.config, n->mmio.config_len);
+	if (!n->page.both ||
+	    !memcmp(n->page.guest + VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now)))
+		return 0;
+	return regpage_change(&n->page, VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now));
+}
+
+int net_init(struct net *n, struct device *dev, struct err *e)
+{
+	*n = (struct net){.dev = dev,
+			  .page = {.fd = -1},
+			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			  .seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			  .queues = device_queue_count(dev, device_features(dev)),
+			  .old_status = VIRTIO_CONFIG_S_ACKNOWLEDGE};
+	uint8_t config[MMIO_CONFIG_MAX];
+	size_t len = device_read_config(dev, config, sizeof(config));
+
+	if (n->config_fd < 0 || n->seen_fd < 0)
+		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
+			       "raise the limit on open files (ulimit -n)");
+	int ret = regpage_open(&n->page, e);
+	if (ret)
+		return ret;
+	pthread_mutex_init(&n->order, NULL);
+	pthread_mutex_init(&n->regs, NULL);
+	mmio_init(&n->mmio, device_class(dev), device_features(dev), n->queues,
+		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
+	for (uint32_t at = 0; at < VIRTIO_MMIO_CONFIG; at += 4)
+		regpage_set(&n->page, at, read_register(n, at));
+	ret = show_config(n);
+	return ret ? err_set(e, ERR_INTERNAL, -ret, "mmap", "register page", "%s", "") : 0;
+}
+
+void net_destroy(struct net *n)
+{
+	if (!n->dev)
+		return;
+	if (n->page.fd >= 0) {
+		pthread_mutex_destroy(&n->order);
+		pthread_mutex_destroy(&n->regs);
+	}
+	regpage_close(&n->page);
+	if (n->config_fd >= 0)
+		close(n->config_fd);
+	if (n->seen_fd >= 0)
+		close(n->seen_fd);
+	*n = (struct net){.page = {.fd = -1}, .config_fd = -1, .seen_fd = -1};
+}
+
+int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e)
+{
+	int ret = vm_add_readable(vm, base, REGPAGE_SIZE, n->page.guest, e);
+
+	if (!ret)
+		ret = vm_irqfd(vm, gsi, n->config_fd, e);
+	if (!ret)
+		ret = vm_ioeventfd(vm, gpa(base.v + VIRTIO_MMIO_INTERRUPT_ACK),
+				   VIRTIO_MMIO_INT_VRING, n->seen_fd, e);
+	for (unsigned q = 0; !ret && q < n->queues; q++) {
+		ret = vm_ioeventfd(vm, gpa(base.v + MMIO_QUEUE_NOTIFY), q,
+				   device_kick_fd(n->dev, q), e);
+		if (!ret)
+			ret = vm_irqfd(vm, gsi, device_call_fd(n->dev, q), e);
+	}
+	return ret;
 }
 
 /* With @order held, so @mmio's queues, which only writes change, can be read without @regs. */
@@ -125,6 +181,7 @@ static void reset(struct net *n, bool late)
 
 	pthread_mutex_lock(&n->regs);
 	n->reset = done ? NET_RESET_NONE : NET_RESET_ASKED;
+	show_status(n);
 	pthread_mutex_unlock(&n->regs);
 }
 
@@ -186,6 +243,7 @@ static void write_register(struct net *n, const struct bus_access *a)
 		n->old_status = old_status ? old_status : n->old_status;
 	}
 	count_queues(n);
+	show_registers(n);
 	unsigned refusal = count_refusal(n, &todo);
 	pthread_mutex_unlock(&n->regs);
 
@@ -210,15 +268,16 @@ static void write_register(struct net *n, const struct bus_access *a)
 /* UNTRUSTED: guest */
 void net_access(void *ctx, struct bus_access *a)
 {
-	struct net *n = ctx;
+	if (a->write)
+		write_register(ctx, a);
+}
 
-	if (a->write) {
-		write_register(n, a);
-		return;
-	}
-	pthread_mutex_lock(&n->regs);
-	a->value = read_register(n, a->offset, a->len);
-	pthread_mutex_unlock(&n->regs);
+/* Without the locks, as it ends somewhere outside. */
+static void tell_shown(const struct net *n, int ret)
+{
+	if (ret && n->log)
+		n->log(n->ctx,
+		       "the registers cannot be shown any more: mmap: no memory for a page");
 }
 
 /* Section 5.1.6.5.2.1: the config space shows a new address before its command is consumed. */
@@ -230,7 +289,9 @@ void net_state(struct net *n, const struct ctrl_state *state)
 	/* What the driver has reset since is no longer so. */
 	if (state->mac_set && !resetting(n) && at + sizeof(state->mac) <= n->mmio.config_len)
 		mmio_set_config(&n->mmio, at, state->mac, sizeof(state->mac));
+	int shown = show_config(n);
 	pthread_mutex_unlock(&n->regs);
+	tell_shown(n, shown);
 }
 
 /* UNTRUSTED: device. A driver sees these bytes; what bounds its commands stays as it was at the
@@ -241,10 +302,20 @@ void net_config(struct net *n, const void *config, size_t len, bool interrupt)
 
 	pthread_mutex_lock(&n->regs);
 	mmio_set_config(&n->mmio, 0, config, len < n->mmio.config_len ? len : n->mmio.config_len);
+	int shown = show_config(n);
 	bool tell = interrupt && mmio_config_interrupt(&n->mmio);
+	show_status(n);
 	pthread_mutex_unlock(&n->regs);
+	tell_shown(n, shown);
 	if (tell && write(n->config_fd, &one, sizeof(one)) < 0)
 		return; /* EAGAIN: the interrupt is pending already */
+}
+
+void net_idle(struct net *n)
+{
+	pthread_mutex_lock(&n->regs);
+	show_status(n);
+	pthread_mutex_unlock(&n->regs);
 }
 
 void net_failed(struct net *n)
@@ -258,6 +329,7 @@ void net_failed(struct net *n)
 		mmio_needs_reset(&n->mmio);
 	else if (resetting(n)) /* but that the reset itself does not come to an end, is */
 		n->old_status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	show_status(n);
 	pthread_mutex_unlock(&n->regs);
 	if (tell && write(n->config_fd, &one, sizeof(one)) < 0)
 		return; /* EAGAIN: the interrupt is pending already */

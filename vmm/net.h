@@ -10,6 +10,7 @@
 #include "../vdpa/device.h"
 #include "../virtio/mmio.h"
 #include "bus.h"
+#include "regpage.h"
 #include "vm.h"
 
 #include <pthread.h>
@@ -31,6 +32,7 @@ struct net {
 	    order; /* held over a write and the start or reset it causes, so that they keep order */
 	pthread_mutex_t regs; /* the registers below; @order comes first */
 	struct mmio mmio;
+	struct regpage page; /* what the guest sees of them */
 	unsigned queues; /* with the control queue, which is there only if CTRL_VQ was negotiated */
 	enum net_reset reset;
 	unsigned refusals;   /* writes that the log was told of */
@@ -39,13 +41,16 @@ struct net {
 
 /** Registers in front of @dev, which is borrowed. */
 int net_init(struct net *n, struct device *dev, struct err *e);
-/** The device must be closed: it may call net_failed() until then. Takes a zeroed struct, too. */
+/** The device must be closed, for it may call net_failed() until then, and the VM gone. Takes a
+ * zeroed struct, too. */
 void net_destroy(struct net *n);
 
-/** Tie QueueNotify to the queues' kick fds and their call fds to @gsi. */
+/** Show the registers at @base, tie QueueNotify there to the queues' kick fds and their call fds to
+ * @gsi. */
 int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e);
 
-/** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. */
+/** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. Writes: what
+ * is read is read from the page. */
 void net_access(void *ctx, struct bus_access *a);
 
 /** Control commands have left the device in @state: from its thread (device_config.state). */
@@ -54,6 +59,10 @@ void net_state(struct net *n, const struct ctrl_state *state);
 /** The device's config space is now this, after a reset too, and the device may interrupt for it:
  * from its thread (device_config.config). */
 void net_config(struct net *n, const void *config, size_t len, bool interrupt);
+
+/** The device has nothing to do any more, so a reset that it was asked for is over: from its thread
+ * (device_config.idle). */
+void net_idle(struct net *n);
 
 /** The device has failed, or does not come back from a reset: tell the driver (DEVICE_NEEDS_RESET).
  * From any thread. */

@@ -174,6 +174,25 @@ static int inject_ud(int fd)
 	return ioctl(fd, KVM_SET_VCPU_EVENTS, &events) ? -errno : 0;
 }
 
+/*
+ * KVM takes an access to a device for one that the delivery of an event makes, which it cannot
+ * emulate. Where no event is on its way the access only looked so: QEMU's TCG leaves the type of an
+ * exception that the guest has taken by itself in EXITINTINFO, without its valid bit, which
+ * svm_check_emulate_instruction() does not ask for. It is gone with that exit, so the access is
+ * made again. Where one is, the guest has its stack in a device, and would come back for ever.
+ */
+static int look_at_delivery(int fd)
+{
+	struct kvm_vcpu_events events;
+
+	if (ioctl(fd, KVM_GET_VCPU_EVENTS, &events))
+		return -errno;
+	return events.exception.injected || events.exception.pending || events.interrupt.injected ||
+		       events.nmi.injected
+		   ? -EIO
+		   : 0;
+}
+
 static uint64_t rip(int fd)
 {
 	struct kvm_regs regs;
@@ -192,6 +211,8 @@ int arch_vcpu_exit(int fd, struct kvm_run *run, const struct bus *ports, char *w
 	case KVM_EXIT_INTERNAL_ERROR:
 		if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
 			ret = inject_ud(fd);
+		else if (run->internal.suberror == KVM_INTERNAL_ERROR_DELIVERY_EV)
+			ret = look_at_delivery(fd);
 		if (ret)
 			snprintf(why, len, "KVM internal error, suberror %u, rip 0x%llx",
 				 run->internal.suberror, (unsigned long long)rip(fd));

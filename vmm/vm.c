@@ -15,6 +15,7 @@ static const struct {
 	const char *name;
 } needed[] = {
     {KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
+    {KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM"},
     {KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"},
     {KVM_CAP_IRQFD, "KVM_CAP_IRQFD"},
     {KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
@@ -102,10 +103,12 @@ void vm_close(struct vm *vm)
 	*vm = (struct vm)VM_CLOSED;
 }
 
-int vm_add_memory(struct vm *vm, gpa_t at, uint64_t size, void *host, struct err *e)
+static int add_slot(struct vm *vm, gpa_t at, uint64_t size, const void *host, uint32_t flags,
+		    struct err *e)
 {
 	struct kvm_userspace_memory_region region = {
 	    .slot = vm->slots,
+	    .flags = flags,
 	    .guest_phys_addr = at.v,
 	    .memory_size = size,
 	    .userspace_addr = (uint64_t)(uintptr_t)host,
@@ -117,6 +120,16 @@ int vm_add_memory(struct vm *vm, gpa_t at, uint64_t size, void *host, struct err
 			       (unsigned long long)size);
 	vm->slots++;
 	return 0;
+}
+
+int vm_add_memory(struct vm *vm, gpa_t at, uint64_t size, void *host, struct err *e)
+{
+	return add_slot(vm, at, size, host, 0, e);
+}
+
+int vm_add_readable(struct vm *vm, gpa_t at, uint64_t size, const void *host, struct err *e)
+{
+	return add_slot(vm, at, size, host, KVM_MEM_READONLY, e);
 }
 
 int vm_ioeventfd(struct vm *vm, gpa_t at, uint32_t match, int fd, struct err *e)

@@ -38,6 +38,9 @@ void vm_close(struct vm *vm);
  * writable. */
 int vm_add_memory(struct vm *vm, gpa_t at, uint64_t size, void *host, struct err *e);
 
+/** As that, but to read only: a write is an exit, or an ioeventfd's. */
+int vm_add_readable(struct vm *vm, gpa_t at, uint64_t size, const void *host, struct err *e);
+
 /** A 32-bit write of @match to @at signals @fd and causes no exit. */
 int vm_ioeventfd(struct vm *vm, gpa_t at, uint32_t match, int fd, struct err *e);
 

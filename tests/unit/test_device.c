@@ -62,6 +62,15 @@ static void on_config(void *ctx, const void *config, size_t len, bool interrupt)
 	atomic_fetch_add(&configs, 1);
 }
 
+/* That a start or a reset is over, which whoever was not made to wait for it has to hear of. */
+static atomic_int idles;
+
+static void on_idle(void *ctx)
+{
+	(void)ctx;
+	atomic_fetch_add(&idles, 1);
+}
+
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -94,6 +103,7 @@ static int open_broken(uint32_t breaks, unsigned deadline_ms, struct err *e)
 				    .failed = on_failed,
 				    .state = on_state,
 				    .config = on_config,
+				    .idle = on_idle,
 				    .ctx = &states};
 
 	return device_open(&d, &cfg, e);
@@ -116,7 +126,7 @@ static int setup(void **state)
 	(void)state;
 	fake_reset();
 	failures = 0;
-	states = configs = lines = 0;
+	states = configs = idles = lines = 0;
 	wish_ms = 2000;
 	trace = NULL;
 	r = aligned_alloc(4096, (sizeof(*r) + 4095) / 4096 * 4096);
@@ -611,6 +621,22 @@ static void pass(int ms)
 	poll(NULL, 0, ms);
 }
 
+static void a_reset_that_nobody_waits_for_is_told_when_it_is_over(void **state)
+{
+	(void)state;
+	open_and_start();
+	int before = idles;
+	fake.stall_ms = 100;
+	assert_false(device_reset(d, 5));
+	assert_int_equal(idles, before);
+	for (int i = 0; i < 200 && idles == before; i++)
+		pass(5);
+	assert_int_equal(idles, before + 1);
+	assert_true(device_idle(d));
+	fake.stall_ms = 0;
+	device_close(d);
+}
+
 static void a_start_that_hangs_is_told_in_time(void **state)
 {
 	struct device_queue q[3] = {{true, RING_NUM, 0, 0, 0}};
@@ -896,6 +922,7 @@ int main(void)
 		TEST(shared_memfd_puts_the_arena_behind_ram),
 #endif
 		TEST(a_stopped_parent_delays_nobody),
+		TEST(a_reset_that_nobody_waits_for_is_told_when_it_is_over),
 		TEST(a_start_that_hangs_is_told_in_time),
 		TEST(a_reset_that_hangs_is_told_in_time),
 		TEST(what_makes_progress_is_not_told),
