@@ -86,13 +86,16 @@ static void pass_cvq_through(struct device *d, struct attach_queue *out,
 }
 
 /* The shadow ring, in the arena, kicked and called by event fds of our own. */
-static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *guest,
+static int shadow_cvq(struct device *d, struct attach_queue *out, const struct device_queue *data,
 		      uint64_t features)
 {
+	const struct device_queue *guest = &data[d->cvq_index];
 	struct ctrl_rules rules;
 
 	ctrl_rules_read(&rules, features, d->attach.config, d->attach.config_len);
 	rules.max_pairs = (uint16_t)ctrl_pairs(features, d->attach.pairs); /* as at the open */
+	for (unsigned q = 0; q < 2 * CTRL_PAIRS_MAX; q++)
+		rules.disabled |= (uint32_t)!data[q].ready << q;
 	int ret = cvq_start(&d->cvq, d->cfg.mem, &d->arena, &rules, guest->num, gpa(guest->desc),
 			    gpa(guest->driver), gpa(guest->device));
 	if (ret)
@@ -143,7 +146,7 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	if (cvq < count && guest[cvq].ready) {
 		if (broken(d->cfg.breaks, BREAK_PASSTHROUGH)) {
 			pass_cvq_through(d, &queues[cvq], &guest[cvq]);
-		} else if (shadow_cvq(d, &queues[cvq], &guest[cvq], features)) {
+		} else if (shadow_cvq(d, &queues[cvq], guest, features)) {
 			device_failed_by(
 			    d, "the guest's control ring is not in its RAM, or not a valid ring",
 			    check_why());

@@ -100,6 +100,7 @@
 	X(CTRL_RSS_END, "ctrl-rss-end", "an RSS command with more behind the key than a byte")     \
 	X(CTRL_OFFLOADS, "ctrl-offloads", "an offload that was not negotiated")                    \
 	X(CTRL_COAL_QUEUE, "ctrl-coal-queue", "coalescing of a queue that is no data queue")       \
+	X(CTRL_COAL_ENABLED, "ctrl-coal-enabled", "coalescing of a queue that is not enabled")     \
 	X(CTRL_STATS_LENGTH, "ctrl-stats-length", "a part of a request for statistics")            \
 	X(CTRL_RESULT_LENGTH, "ctrl-result-length", "a result of another length than its own")     \
 	X(CTRL_RESULT_SMALL, "ctrl-result-small", "statistics shorter than their header")          \

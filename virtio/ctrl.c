@@ -142,11 +142,14 @@ static bool offloads_good(const struct ctrl_rules *r, const uint8_t *data, size_
 	return !CHECK(CTRL_OFFLOADS, le64(data) & ~(r->features & ALL_OFFLOADS));
 }
 
-/* Whether the queue is enabled is for the device to say; here it must be a data queue. */
+/* Section 5.1.6.5.9.1: a data queue, and one that is enabled. */
 static bool queue_good(const struct ctrl_rules *r, const uint8_t *data, size_t len)
 {
+	unsigned q = le16(data);
+
 	(void)len;
-	return !CHECK(CTRL_COAL_QUEUE, le16(data) >= 2u * r->max_pairs);
+	return !CHECK(CTRL_COAL_QUEUE, q >= 2u * r->max_pairs) &&
+	       !CHECK(CTRL_COAL_ENABLED, q < 32 && r->disabled >> q & 1);
 }
 
 static bool stats_good(const struct ctrl_rules *r, const uint8_t *data, size_t len)
@@ -398,8 +401,7 @@ void ctrl_rules_read(struct ctrl_rules *r, uint64_t features, const void *config
 
 	memcpy(&c, config, len < sizeof(c) ? len : sizeof(c));
 	*r = (struct ctrl_rules){.features = features};
-	if (negotiated(features, VIRTIO_NET_F_MAC))
-		memcpy(r->mac, c.mac, sizeof(r->mac));
+	memcpy(r->mac, c.mac, sizeof(r->mac));
 	r->max_pairs = (uint16_t)ctrl_pairs(features, le16toh(c.max_virtqueue_pairs));
 	if (r->max_pairs > CTRL_PAIRS_MAX)
 		r->max_pairs = CTRL_PAIRS_MAX;

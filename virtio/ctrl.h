@@ -36,6 +36,7 @@ struct ctrl_rules {
 	uint16_t max_table;  /* rss_max_indirection_table_length */
 	uint8_t max_key;     /* rss_max_key_size */
 	uint32_t hash_types; /* supported_hash_types */
+	uint32_t disabled;   /* a bit for each data queue that the driver has not enabled */
 };
 
 /** How many pairs of data queues a device has whose driver took @features; the CVQ comes after the
@@ -43,7 +44,9 @@ struct ctrl_rules {
 unsigned ctrl_pairs(uint64_t features, unsigned max_pairs);
 
 /** Read the rules from a config space of @len bytes. What lies behind its end, or needs a feature
- * that was not negotiated (section 5.1.4), is 0. */
+ * that was not negotiated (section 5.1.4), is 0; but for the address, by which a device filters
+ * whether or not its driver took VIRTIO_NET_F_MAC. Which queues are enabled is the caller's to say:
+ * all. */
 void ctrl_rules_read(struct ctrl_rules *r, uint64_t features, const void *config, size_t len);
 
 struct ctrl_coal {

@@ -240,7 +240,8 @@ static void the_rules_are_the_config_spaces(void **state)
 	ctrl_rules_read(&r, F(CTRL_VQ), &c, sizeof(c));
 	assert_int_equal(r.features, F(CTRL_VQ));
 	assert_int_equal(r.max_pairs, 1);
-	assert_int_equal(r.max_table | r.max_key | r.mac[0], 0);
+	assert_int_equal(r.max_table | r.max_key | (int)r.disabled, 0);
+	assert_memory_equal(r.mac, c.mac, 6); /* a device filters by it, MAC taken or not */
 	ctrl_rules_read(&r, F(MQ) | F(MAC), &c, sizeof(c));
 	assert_int_equal(r.max_pairs, 4);
 	assert_memory_equal(r.mac, c.mac, 6);

@@ -130,6 +130,13 @@ void vduse_unlock(struct vduse_dev *d);
  */
 bool vduse_queue_ready(struct vduse_dev *d, unsigned q, bool *fresh);
 
+/**
+ * Whether the driver has enabled queue @q, as far as the kernel tells: it has a ring, though the
+ * client may yet hold it back (a control queue that is there before the others brings back what its
+ * driver had set). Under the lock.
+ */
+bool vduse_queue_enabled(const struct vduse_dev *d, unsigned q);
+
 /** Whether some queue may become ready, or some call be taken, without any event telling so. */
 bool vduse_unsettled(struct vduse_dev *d);
 

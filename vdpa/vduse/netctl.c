@@ -223,7 +223,8 @@ static bool run_one_queue(struct run *x)
 	uint64_t q = take_number(&x->in, 2);
 
 	(void)take_number(&x->in, 2); /* what is reserved is ignored */
-	if (!has(x, VIRTIO_NET_F_VQ_NOTF_COAL) || q >= 2u * x->can->pairs)
+	if (!has(x, VIRTIO_NET_F_VQ_NOTF_COAL) || q >= 2u * x->can->pairs ||
+	    (x->can->disabled & 1u << q))
 		return false;
 	if (x->code == VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET)
 		return done(&x->in) && put_delay(x->out, &x->c->queue[q]);

@@ -25,6 +25,7 @@ struct netctl_ability {
 	uint16_t pairs, table; /* at most NETCTL_QUEUES_MAX / 2, NETCTL_TABLE_MAX */
 	uint8_t key;	       /* at most NETCTL_KEY_MAX */
 	uint32_t hash_types;
+	uint32_t disabled; /* a bit for each data queue that the driver has not enabled */
 };
 
 /** Packets and microseconds until a notification. */

@@ -315,6 +315,16 @@ static void answer(struct netio *n, const struct vring_chain *c, uint8_t ack, si
 	give_back(n, netio_cvq(n), c->head, 1 + (uint32_t)r->len);
 }
 
+/* Of the commands only these two ask for it (section 5.1.6.5.9.1). */
+static void find_disabled(struct netio *n)
+{
+	if (n->command[0] != VIRTIO_NET_CTRL_NOTF_COAL)
+		return;
+	n->can.disabled = 0;
+	for (unsigned q = 0; q < 2u * n->can.pairs; q++)
+		n->can.disabled |= (uint32_t)!vduse_queue_enabled(n->dev, q) << q;
+}
+
 static bool control(struct netio *n)
 {
 	struct vring_chain *c = &n->chain;
@@ -332,9 +342,11 @@ static bool control(struct netio *n)
 	n->result = (struct netctl_result){.room = c->writable_len - sizeof(ack)};
 	memset(n->command, 0, 2); /* a short command must not be taken for the last one's class */
 	if (c->readable_len <= sizeof(n->command) &&
-	    !vring_read(ring(n, netio_cvq(n)), &n->dev->as, c, n->command, c->readable_len))
+	    !vring_read(ring(n, netio_cvq(n)), &n->dev->as, c, n->command, c->readable_len)) {
+		find_disabled(n);
 		ack = netctl_run(n->ctl, n->next, &n->can, n->dev->features, n->command,
 				 c->readable_len, &n->result);
+	}
 	answer(n, c, ack, c->readable_len);
 	return true;
 }

@@ -146,6 +146,13 @@ bool vduse_queue_ready(struct vduse_dev *d, unsigned q, bool *fresh)
 	return !v->ring.stopped;
 }
 
+bool vduse_queue_enabled(const struct vduse_dev *d, unsigned q)
+{
+	struct vduse_vq_info info;
+
+	return !get_info(d, q, &info) && info.num;
+}
+
 bool vduse_unsettled(struct vduse_dev *d)
 {
 	bool unsettled = false;

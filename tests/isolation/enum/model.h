@@ -109,6 +109,7 @@ struct model_net {
 	uint16_t max_table;  /* rss_max_indirection_table_length */
 	uint8_t max_key;     /* rss_max_key_size */
 	uint32_t hash_types; /* supported_hash_types */
+	uint32_t disabled;   /* data queues that the driver left disabled, a bit each */
 };
 
 /** Whether a driver that negotiated @features may send this command. */

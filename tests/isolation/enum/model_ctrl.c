@@ -113,7 +113,7 @@ static bool coalescing(uint64_t f, const struct model_net *net, unsigned code, c
 	if (code < 2)
 		return has(f, F_NOTF_COAL) && len == 8;
 	return code < 4 && has(f, F_VQ_NOTF_COAL) && len == (code == 2 ? 12 : 4) &&
-	       le16_of(data) < 2u * net->max_pairs;
+	       le16_of(data) < 2u * net->max_pairs && !(net->disabled & 1u << le16_of(data));
 }
 
 static bool offloads(uint64_t f, const uint8_t *data, size_t len)

@@ -16,7 +16,7 @@ static_assert((unsigned)MODEL_KICK == CVQ_KICK && (unsigned)MODEL_INTERRUPT == C
 	      "the model's words are the interface's");
 
 const struct model_net world_able = {
-    .max_pairs = 8, .max_table = 128, .max_key = 40, .hash_types = 0x1ff};
+    .max_pairs = 8, .max_table = 128, .max_key = 40, .hash_types = 0x1ff, .disabled = 1 << 13};
 
 struct ctrl_rules world_rules(uint64_t features)
 {
@@ -24,7 +24,8 @@ struct ctrl_rules world_rules(uint64_t features)
 				   .max_pairs = world_able.max_pairs,
 				   .max_table = world_able.max_table,
 				   .max_key = world_able.max_key,
-				   .hash_types = world_able.hash_types};
+				   .hash_types = world_able.hash_types,
+				   .disabled = world_able.disabled};
 }
 
 static const uint64_t part_at[3] = {0, WORLD_MIDDLE_AT, WORLD_TOP_AT};
