@@ -320,7 +320,7 @@ static void what_a_tap_receives_is_steered(void **state)
 	assert_int_equal(tap_header(), LONG);
 	give_all();
 	host_sends(IPPROTO_TCP);
-	came(0, 1, 0, VIRTIO_NET_HASH_REPORT_NONE); /* automatically */
+	came(0, 1, 0, VIRTIO_NET_HASH_REPORT_NONE); /* one pair is in use */
 	steered(ALL_TYPES);
 	host_sends(IPPROTO_TCP);
 	came(2, 1, FLOW->by_port, VIRTIO_NET_HASH_REPORT_TCPv4);
@@ -333,6 +333,44 @@ static void what_a_tap_receives_is_steered(void **state)
 	give_all();
 	host_sends(IPPROTO_TCP);
 	came(2, 1, 0, 0);
+}
+
+static int use_pairs(uint8_t pairs)
+{
+	return control((const uint8_t[]){4, 0, pairs, 0}, 4);
+}
+
+/* FLOW's other direction. */
+static void host_answers(uint8_t protocol)
+{
+	const struct flow_vector back = {FLOW->to,	  FLOW->from, FLOW->to_port,
+					 FLOW->from_port, 0,	      0};
+	uint8_t bytes[LONG + FLOW_MAX] = {0};
+
+	flow_frame_v4(bytes + header, &back, protocol);
+	assert_int_equal(write(host, bytes, header + FLOW_LEN), header + FLOW_LEN);
+}
+
+/* Section 5.1.6.5.6.1 */
+static void answers_come_on_the_pair_that_was_asked_on(void **state)
+{
+	(void)state;
+	assert_int_equal(use_pairs(PAIRS), VIRTIO_NET_OK);
+	for (unsigned n = 1; n <= 2; n++) {
+		give_all();
+		for (unsigned p = 0; p < PAIRS; p++) {
+			send_flow(2 * p + 1, p % 2 ? IPPROTO_TCP : IPPROTO_UDP);
+			host_answers(p % 2 ? IPPROTO_TCP : IPPROTO_UDP);
+			came(2 * p, (uint16_t)n, 0, VIRTIO_NET_HASH_REPORT_NONE);
+		}
+		used_are((uint16_t)n, (uint16_t)n, (uint16_t)n, (uint16_t)n);
+	}
+	/* The last pair is in use no more, so what was sent on it comes on another. */
+	assert_int_equal(use_pairs(1), VIRTIO_NET_OK);
+	give_all();
+	host_answers(IPPROTO_TCP);
+	came(0, 3, 0, VIRTIO_NET_HASH_REPORT_NONE);
+	used_are(3, 2, 2, 2);
 }
 
 static void it_waits_for_a_buffer_of_its_queue(void **state)
@@ -398,6 +436,7 @@ int main(void)
 	    TEST(a_longer_header_is_all_there, loopback),
 	    TEST(a_frame_for_a_queue_that_is_not_ready_is_lost, loopback),
 	    TEST(what_a_tap_receives_is_steered, tap),
+	    TEST(answers_come_on_the_pair_that_was_asked_on, tap),
 	    TEST(it_waits_for_a_buffer_of_its_queue, tap),
 	    TEST(it_does_not_wait_for_a_queue, tap),
 	    TEST(what_is_sent_says_nothing_of_a_hash, tap),

@@ -295,6 +295,44 @@ static void a_short_key_is_one(void **state)
 	assert_int_equal(got.value, 0);
 }
 
+static void a_flow_is_the_same_both_ways(void **state)
+{
+	uint8_t there[FLOW_MAX], back[FLOW_MAX], other[FLOW_MAX];
+	uint32_t seen[2 * COUNT(flow_v4) + COUNT(flow_v6)];
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(flow_v4) + COUNT(flow_v6); i++) {
+		bool six = i >= 2 * COUNT(flow_v4);
+		const struct flow_vector *v =
+		    six ? &flow_v6[i - 2 * COUNT(flow_v4)] : &flow_v4[i / 2];
+		struct flow_vector r = {v->to, v->from, v->to_port, v->from_port, 0, 0}, next = *v;
+		next.to_port++;
+		/* Of a protocol without ports all between two addresses is one flow. */
+		uint8_t protocol = i % 2 || six ? IPPROTO_TCP : IPPROTO_ICMP;
+		size_t (*make)(uint8_t *, const struct flow_vector *, uint8_t) =
+		    six ? flow_frame_v6 : flow_frame_v4;
+		size_t len = make(there, v, protocol);
+		assert_int_equal(make(back, &r, protocol), len);
+		assert_int_equal(make(other, &next, protocol), len);
+		assert_int_equal(rss_flow(there, len), rss_flow(back, len));
+		if (protocol == IPPROTO_TCP)
+			assert_int_not_equal(rss_flow(there, len), rss_flow(other, len));
+		else
+			assert_int_equal(rss_flow(there, len), rss_flow(other, len));
+		for (size_t k = 0; k < n; k++)
+			assert_int_not_equal(seen[k], rss_flow(there, len));
+		seen[n++] = rss_flow(there, len);
+	}
+	/* Not of IP: by the stations. */
+	memset(there, 0, sizeof(there));
+	memcpy(there, "\2\0\0\0\0\1\2\0\0\0\0\2\x88\xb5", 14);
+	memcpy(back, "\2\0\0\0\0\2\2\0\0\0\0\1\x88\xb5", 14);
+	memcpy(other, "\2\0\0\0\0\3\2\0\0\0\0\1\x88\xb5", 14);
+	assert_int_equal(rss_flow(there, 14), rss_flow(back, 14));
+	assert_int_not_equal(rss_flow(there, 14), rss_flow(other, 14));
+}
+
 static uint32_t seed = 11;
 
 static uint8_t draw(void)
@@ -319,6 +357,10 @@ static void noise_is_survived(void **state)
 			len = draw() % (len + 1);
 		struct rss_hash got = run(draw(), f, len);
 		assert_true(got.report <= R(UDPv6));
+		uint8_t *copy = malloc(len ? len : 1);
+		memcpy(copy, f, len);
+		(void)rss_flow(copy, len);
+		free(copy);
 	}
 }
 
@@ -336,6 +378,7 @@ int main(void)
 	    cmocka_unit_test(lengths_are_not_believed),
 	    cmocka_unit_test(versions_and_header_lengths_must_fit),
 	    cmocka_unit_test(a_short_key_is_one),
+	    cmocka_unit_test(a_flow_is_the_same_both_ways),
 	    cmocka_unit_test(noise_is_survived),
 	};
 

@@ -2,7 +2,8 @@
 /*
  * A virtio network device on VDUSE: pairs of RX and TX, a CVQ, and a backend (backend.h) in place
  * of a network. A frame that is looped back comes on the RX of its pair, and is lost if there is no
- * buffer; one of a tap's comes on the first pair's, and waits; with RSS, both come where that says.
+ * buffer; one of a tap's comes on the pair that its flow is sent on, and waits; with RSS, both come
+ * where that says.
  * It must never let data queues, however busy, keep a control command waiting.
  */
 #ifndef VDUSE_NET_H

@@ -30,6 +30,7 @@ void netio_session(struct netio *n)
 	memset(n->arrived, 0, sizeof(n->arrived));
 	n->arrived_len = 0;
 	memset(n->command, 0, sizeof(n->command));
+	memset(n->flow_pair, 0, sizeof(n->flow_pair));
 }
 
 /* Whoever asks for the state wants it to be there before the driver sees its answer. */
@@ -205,8 +206,24 @@ static void loop_back(struct netio *n, unsigned tx, size_t len)
 		trace_why(n, "drop", rx, why);
 }
 
+static uint8_t *pair_of_flow(struct netio *n, const uint8_t *frame, size_t len)
+{
+	return &n->flow_pair[rss_flow(frame + n->header, len) % NETIO_FLOWS];
+}
+
+/* Section 5.1.6.5.6.1: what comes goes to the pair that its flow is sent on; any in use may have
+ * what is of none. */
+static unsigned automatic_queue(struct netio *n, const uint8_t *frame, size_t len)
+{
+	const uint8_t *sent = pair_of_flow(n, frame, len);
+	unsigned pairs = netio_pairs(n);
+
+	return 2 * (*sent && *sent <= pairs ? *sent - 1u : (unsigned)(sent - n->flow_pair) % pairs);
+}
+
 static void pass_on(struct netio *n, unsigned tx, size_t len)
 {
+	*pair_of_flow(n, n->frame, len) = (uint8_t)(tx / 2 + 1);
 	const char *why = backend_send(&n->backend, (void *)n->frame, len);
 
 	if (why)
@@ -235,8 +252,6 @@ static bool send(struct netio *n, unsigned tx)
 	return true;
 }
 
-/* What has come from outside goes to the first pair, where steering is automatic: any that is in
- * use may have it. */
 static bool receive(struct netio *n)
 {
 	const char *why = NULL;
@@ -248,7 +263,7 @@ static bool receive(struct netio *n)
 	if (!n->arrived_len)
 		return false;
 	if (!why) {
-		rx = steer(n, n->arrived, n->arrived_len, NET_RX);
+		rx = steer(n, n->arrived, n->arrived_len, automatic_queue(n, n->arrived, n->arrived_len));
 		why = deliver(n, rx, n->arrived, n->arrived_len);
 		if (why == no_buffer)
 			return false; /* it waits, and the tap with it, for the driver's next kick
@@ -357,7 +372,7 @@ bool netio_serve(struct netio *n, unsigned q)
 		return control(n);
 	if (q % 2)
 		return q / 2 < netio_pairs(n) && send(n, q);
-	/* Any that RSS may choose is reason to look whether something has come; else it is the
-	 * first. What is looped back takes its buffer when it does. */
-	return (q == NET_RX || (n->ctl->rss_length && q / 2 < n->can.pairs)) && receive(n);
+	/* Any that may be chosen is reason to look whether something has come. What is looped back
+	 * takes its buffer when it does. */
+	return q / 2 < (n->ctl->rss_length ? n->can.pairs : netio_pairs(n)) && receive(n);
 }

@@ -13,6 +13,8 @@
 
 #include <linux/virtio_net.h>
 
+#define NETIO_FLOWS 256u
+
 struct netio {
 	struct vduse_dev *dev; /* borrowed */
 	struct backend backend;
@@ -31,6 +33,8 @@ struct netio {
 	    struct virtio_net_hdr_v1_hash) uint8_t arrived[BACKEND_HEADER_MAX + NET_FRAME_MAX + 1];
 	size_t arrived_len;
 	uint8_t command[NETCTL_COMMAND_MAX];
+	/* Of the flows that were sent, by rss_flow(): on which pair, plus 1; 0: none was. */
+	uint8_t flow_pair[NETIO_FLOWS];
 	bool state_failed;
 	char print[NETCTL_PRINT_MAX];
 };

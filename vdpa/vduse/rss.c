@@ -163,16 +163,20 @@ static uint32_t toeplitz(const uint8_t key[NETCTL_KEY_MAX], const uint8_t *in, s
 	return value;
 }
 
+static bool read_flow(struct flow *f, const uint8_t *frame, size_t len)
+{
+	struct span s = {frame, len};
+	unsigned type = ether_type(&s);
+
+	return (type == ETH_P_IP && read_v4(f, s)) || (type == ETH_P_IPV6 && read_v6(f, s));
+}
+
 struct rss_hash rss_hash(const struct netctl_hash *h, const uint8_t *frame, size_t len)
 {
 	const struct rss_hash none = {.report = VIRTIO_NET_HASH_REPORT_NONE};
-	struct span s = {frame, len};
-	unsigned type = ether_type(&s);
 	struct flow f;
+	const struct kind *k = read_flow(&f, frame, len) ? find_kind(&f, h->types) : NULL;
 
-	if (!(type == ETH_P_IP && read_v4(&f, s)) && !(type == ETH_P_IPV6 && read_v6(&f, s)))
-		return none;
-	const struct kind *k = find_kind(&f, h->types);
 	if (!k)
 		return none;
 	uint8_t in[INPUT_MAX];
@@ -183,4 +187,25 @@ struct rss_hash rss_hash(const struct netctl_hash *h, const uint8_t *frame, size
 		n += PORTS;
 	}
 	return (struct rss_hash){k->report, toeplitz(h->key, in, n)};
+}
+
+/* Two ends of @half bytes each, whichever comes first. */
+static uint32_t mix(uint32_t value, const uint8_t *ends, size_t half)
+{
+	for (size_t i = 0; i < half; i++)
+		value = (value ^ (ends[i] ^ ends[half + i])) * 0x01000193; /* as in FNV-1a */
+	return value;
+}
+
+uint32_t rss_flow(const uint8_t *frame, size_t len)
+{
+	uint32_t value = 0x811c9dc5;
+	struct flow f;
+
+	if (!read_flow(&f, frame, len))
+		return len < ETH_HLEN ? value : mix(value, frame, ETH_ALEN);
+	value = mix(value, f.addresses, (f.six ? ADDRESSES_V6 : ADDRESSES_V4) / 2);
+	if ((f.protocol == IPPROTO_TCP || f.protocol == IPPROTO_UDP) && f.rest.len >= PORTS)
+		value = mix(value, f.rest.at, PORTS / 2);
+	return value;
 }

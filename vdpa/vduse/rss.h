@@ -27,4 +27,10 @@ struct rss_hash {
  */
 struct rss_hash rss_hash(const struct netctl_hash *h, const uint8_t *frame, size_t len);
 
+/**
+ * A number of the flow that @frame belongs to, the same for what goes and what comes: automatic
+ * steering looks for the queue that a flow is sent on (section 5.1.6.5.6.1). UNTRUSTED: as above
+ */
+uint32_t rss_flow(const uint8_t *frame, size_t len);
+
 #endif
