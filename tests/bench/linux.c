@@ -31,10 +31,24 @@ static const char *cmdline_for(const struct linux_run *r)
 	return text;
 }
 
+/* The numbers behind @word in @line, of which the first says that all was done that was asked for.
+ */
+static int figures(const char *line, const char *word, unsigned asked, unsigned long long n[4],
+		   unsigned count, struct err *e)
+{
+	const char *at = strstr(line, word) + strlen(word);
+	int got = sscanf(at, "%llu %llu %llu %llu", &n[0], &n[1], &n[2], &n[3]);
+
+	if (got < (int)count || n[0] != asked || !n[1])
+		return err_set(e, ERR_INTERNAL, 0, "measure", "the guest",
+			       "asked for %u, it says:%s", asked, at);
+	return 0;
+}
+
 /* The guest from its first word to its last. */
 static int listen(struct linux_run *r, struct vmm *v, struct err *e)
 {
-	unsigned long long count, all, p50, p99;
+	unsigned long long n[4];
 	char line[256];
 	int64_t when;
 	int ret = vmm_wait(v, GUEST_INIT, INIT_MS, line, &when, e);
@@ -45,17 +59,16 @@ static int listen(struct linux_run *r, struct vmm *v, struct err *e)
 	r->memory = vmm_memory(v);
 	r->init_exits = vmm_exits(v);
 	if (r->addresses && !(ret = vmm_wait(v, GUEST_SET, WORK_MS, line, &when, e)) &&
-	    sscanf(strstr(line, GUEST_SET) + strlen(GUEST_SET), "%llu %llu %llu %llu", &count, &all,
-		   &p50, &p99) == 4) {
-		r->p50_us = (double)p50 / 1e3;
-		r->p99_us = (double)p99 / 1e3;
+	    !(ret = figures(line, GUEST_SET, r->addresses, n, 4, e))) {
+		r->p50_us = (double)n[2] / 1e3;
+		r->p99_us = (double)n[3] / 1e3;
 	}
 	if (!ret && r->frames)
 		ret = vmm_wait(v, GUEST_SENDING, WORK_MS, line, &when, e);
 	r->exits = vmm_exits(v);
 	if (!ret && r->frames && !(ret = vmm_wait(v, GUEST_SENT, WORK_MS, line, &when, e)) &&
-	    sscanf(strstr(line, GUEST_SENT) + strlen(GUEST_SENT), "%llu %llu", &count, &all) == 2)
-		r->frames_s = (double)all / 1e9;
+	    !(ret = figures(line, GUEST_SENT, r->frames, n, 2, e)))
+		r->frames_s = (double)n[1] / 1e9;
 	if (r->exits >= 0)
 		r->exits = vmm_exits(v) - r->exits;
 	return ret ? ret : vmm_wait(v, GUEST_DONE, WORK_MS, line, &when, e);
