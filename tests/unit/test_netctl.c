@@ -8,6 +8,7 @@
 #include "../../virtio/ctrl.h"
 #include "test.h"
 
+#include <errno.h>
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@
 /* Statistics are the one thing that the VMM passes on and this device does not have. */
 #define ALL (~F(DEVICE_STATS))
 
-static const struct netctl_ability can = {
+static struct netctl_ability can = {
     .mac = {2, 0, 0, 0, 0, 1}, .pairs = 2, .table = 4, .key = 8, .hash_types = 0x3f};
 static struct ctrl_rules rules = {
     .mac = {2, 0, 0, 0, 0, 1}, .max_pairs = 2, .max_table = 4, .max_key = 8, .hash_types = 0x3f};
@@ -41,6 +42,7 @@ static uint8_t run(uint64_t features, const void *bytes, size_t len)
 static int setup(void **state)
 {
 	(void)state;
+	can.disabled = rules.disabled = 0;
 	netctl_reset(&c, &can, ALL);
 	return 0;
 }
@@ -178,6 +180,26 @@ static void coalescing_can_be_asked_for(void **state)
 	assert_memory_equal(result.bytes, "\1\0\0\0\1\0\0\0", 8);
 }
 
+/* Section 5.1.6.5.9.1. What is set for all of a kind is for those as well that come to be enabled.
+ */
+static void a_queue_that_is_not_enabled_has_none(void **state)
+{
+	(void)state;
+	can.disabled = rules.disabled = 1 << 2 | 1 << 3;
+	OK(6, 2, 1, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0);
+	REFUSED(6, 2, 2, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0);
+	REFUSED(6, 3, 3, 0, 0, 0);
+	OK(6, 3, 0, 0, 0, 0);
+	OK(6, 1, 7, 0, 0, 0, 8, 0, 0, 0);
+	const uint8_t one[] = {6, 2, 1, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0},
+		      two[] = {6, 2, 2, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0},
+		      ask[] = {6, 3, 3, 0, 0, 0};
+	rules.features = ALL;
+	assert_int_equal(ctrl_validate(&rules, one, sizeof(one)), 0);
+	assert_int_equal(ctrl_validate(&rules, two, sizeof(two)), -EINVAL);
+	assert_int_equal(ctrl_validate(&rules, ask, sizeof(ask)), -EINVAL);
+}
+
 /* ---- two accounts ---- */
 
 static uint32_t seed = 7;
@@ -245,6 +267,7 @@ static void the_vmm_and_the_device_agree(void **state)
 		if (n % 300 == 0) {
 			rules.features =
 			    n % 600 ? ALL : ALL & ~F(CTRL_RX) & ~F(MQ) & ~F(GUEST_CSUM);
+			can.disabled = rules.disabled = draw(4) ? 0 : draw(16);
 			netctl_reset(&c, &can, rules.features);
 			ctrl_reset(&s, &rules);
 			same_renderings(&s);
@@ -269,9 +292,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-	    TEST(every_class_command_and_length), TEST(modes_are_on_or_off),
-	    TEST(tables_are_filled_and_emptied),  TEST(the_device_has_its_bounds),
-	    TEST(coalescing_can_be_asked_for),	  TEST(the_vmm_and_the_device_agree),
+	    TEST(every_class_command_and_length),	TEST(modes_are_on_or_off),
+	    TEST(tables_are_filled_and_emptied),	TEST(the_device_has_its_bounds),
+	    TEST(a_queue_that_is_not_enabled_has_none), TEST(coalescing_can_be_asked_for),
+	    TEST(the_vmm_and_the_device_agree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
