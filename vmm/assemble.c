@@ -4,8 +4,8 @@
  *
  * Which memory is whose: the guest's CPUs see the slots that add_memory() makes, the device sees
  * what vdpa/iotlb.c maps, and the VMM itself sees guest RAM through struct gmem alone. The CVQ's
- * arena is in the second only, and must never be in another but by the memslot break. The registers'
- * page (net_wire()) is in the first only, to read.
+ * arena is in the second only, and must never be in another but by the memslot break. The
+ * registers' page (net_wire()) is in the first only, to read.
  */
 #include "../guest/abi.h"
 #include "../vdpa/arena.h"

@@ -263,7 +263,8 @@ static bool receive(struct netio *n)
 	if (!n->arrived_len)
 		return false;
 	if (!why) {
-		rx = steer(n, n->arrived, n->arrived_len, automatic_queue(n, n->arrived, n->arrived_len));
+		rx = steer(n, n->arrived, n->arrived_len,
+			   automatic_queue(n, n->arrived, n->arrived_len));
 		why = deliver(n, rx, n->arrived, n->arrived_len);
 		if (why == no_buffer)
 			return false; /* it waits, and the tap with it, for the driver's next kick
