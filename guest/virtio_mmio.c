@@ -128,7 +128,7 @@ void virtio_notify(struct virtio *v, uint32_t index)
 
 /*
  * The only events we handle are used buffers, so the interrupt is acknowledged as such
- * (section 4.2.3.4.1) without the exit that reading InterruptStatus would cost. It is an edge:
+ * (section 4.2.3.4.1) without a look at InterruptStatus. It is an edge:
  * nothing depends on the acknowledgement, and the rings are looked at again after it.
  */
 bool virtio_wait(struct virtio *v, const struct virtq *q, uint64_t deadline)

@@ -57,7 +57,7 @@ struct device_config {
 	 * and each start with what there is then; @interrupt: and the device interrupts for it; may
 	 * be NULL. */
 	void (*config)(void *ctx, const void *config, size_t len, bool interrupt);
-	/** Called from the device's thread when it has carried out a start or a reset, and
+	/** Called from the device's thread when it has carried out a start, a reset or a close, and
 	 * device_idle() may tell so; may be NULL. */
 	void (*idle)(void *ctx);
 	void *ctx;

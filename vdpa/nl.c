@@ -167,8 +167,10 @@ static int autoprobe_off(int *lock, bool *was_on, struct err *e)
 	*was_on = false;
 	*lock = lockfile_take(AUTOPROBE, LOCK_MS);
 	if (*lock == -EWOULDBLOCK)
-		return err_set(e, ERR_HOST, EWOULDBLOCK, "flock", AUTOPROBE,
-			       "another ringfence creates a device and does not end: stop it");
+		return err_set(
+		    e, ERR_HOST, EWOULDBLOCK, "flock", AUTOPROBE,
+		    "another process, such as a ringfence that creates a device, holds the "
+		    "lock of this file and does not end: stop it");
 	if (*lock < 0)
 		return err_set(e, ERR_HOST, -*lock, "open", AUTOPROBE,
 			       "modprobe vdpa, and mount /sys");

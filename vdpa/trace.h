@@ -33,6 +33,8 @@ void trace_event(struct trace *t, const char *ev, const char *members, ...)
 /** The same of something that happened at @when, by that clock; 0 is now. */
 void trace_event_at(struct trace *t, uint64_t when, const char *ev, const char *members, ...)
     __attribute__((format(printf, 4, 5)));
+#define TRACE_TEXT_MAX 512 /* bytes of a string; what is longer is cut */
+
 /** One line with a member @name that is JSON of any length, and as long as it is; or that is a
  * string of any bytes. */
 void trace_json(struct trace *t, const char *ev, const char *name, const char *json);

@@ -86,7 +86,7 @@ static int show_config(struct net *n)
 
 	memcpy(now.config, n->mmio.config, n->mmio.config_len);
 	if (!n->page.both ||
-	    !memcmp(n->page.guest + VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now)))
+	    !memcmp(regpage_shown(&n->page) + VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now)))
 		return 0;
 	return regpage_change(&n->page, VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now));
 }
@@ -276,8 +276,7 @@ void net_access(void *ctx, struct bus_access *a)
 static void tell_shown(const struct net *n, int ret)
 {
 	if (ret && n->log)
-		n->log(n->ctx,
-		       "the registers cannot be shown any more: mmap: no memory for a page");
+		n->log(n->ctx, "the registers are shown no more: mmap: no memory for a page");
 }
 
 /* Section 5.1.6.5.2.1: the config space shows a new address before its command is consumed. */

@@ -51,19 +51,48 @@ void regpage_close(struct regpage *p)
 	*p = (struct regpage){.fd = -1};
 }
 
+static uint8_t *page_of(const struct regpage *p, unsigned n)
+{
+	return p->both + (size_t)n * REGPAGE_SIZE;
+}
+
+const uint8_t *regpage_shown(const struct regpage *p)
+{
+	return page_of(p, p->shown);
+}
+
 void regpage_set(struct regpage *p, uint32_t offset, uint32_t value)
 {
-	uint8_t *page = p->both + (size_t)p->shown * REGPAGE_SIZE;
+	uint8_t *page = page_of(p, p->shown);
 
+	if (p->broken)
+		return;
 	__atomic_store_n((uint32_t *)(void *)(page + offset), htole32(value), __ATOMIC_RELEASE);
+}
+
+/* A mapping that failed can have left a gap (mmap(2), MAP_FIXED), in which something else of ours
+ * would be shown once it is put there. */
+static void close_gap(const struct regpage *p)
+{
+	void *there = (void *)(uintptr_t)p->guest;
+
+	if (msync(there, REGPAGE_SIZE, MS_ASYNC))
+		(void)mmap(there, REGPAGE_SIZE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
 int regpage_change(struct regpage *p, uint32_t offset, const void *bytes, size_t len)
 {
-	uint8_t *from = p->both + (size_t)p->shown * REGPAGE_SIZE;
-	uint8_t *to = p->both + (size_t)!p->shown * REGPAGE_SIZE;
+	unsigned other = !p->shown;
 
-	memcpy(to, from, REGPAGE_SIZE);
-	memcpy(to + offset, bytes, len);
-	return show(p, !p->shown);
+	if (p->broken)
+		return 0;
+	memcpy(page_of(p, other), page_of(p, p->shown), REGPAGE_SIZE);
+	memcpy(page_of(p, other) + offset, bytes, len);
+	int ret = show(p, other);
+	if (ret) {
+		p->broken = true;
+		close_gap(p);
+	}
+	return ret;
 }

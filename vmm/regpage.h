@@ -9,6 +9,7 @@
 
 #include "../vdpa/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct regpage {
 	unsigned shown;	      /* which */
 	const uint8_t *guest; /* that one, where KVM finds it */
 	uint8_t *both;	      /* all of it, ours */
+	bool broken;	      /* it could not be shown anew, and what is shown changes no more */
 };
 
 /** Zeros. On failure nothing is left behind. */
@@ -29,10 +31,14 @@ void regpage_close(struct regpage *p);
 /** Show @value in the 32-bit register at @offset, a multiple of 4, from now on. */
 void regpage_set(struct regpage *p, uint32_t offset, uint32_t value);
 
+/** What is shown. */
+const uint8_t *regpage_shown(const struct regpage *p);
+
 /**
  * Change @len bytes from @offset on in one step: a guest that reads meanwhile sees what was or what
- * is, never some of both. -errno: it sees nothing any more, and ends when it reads. Not from a
- * vCPU's thread: this can wait for the process's memory map.
+ * is, never some of both. -errno: it sees what was, or nothing and ends when it reads; and neither
+ * this nor regpage_set() does anything from then on. Not from a vCPU's thread: this can wait for
+ * the process's memory map.
  */
 int regpage_change(struct regpage *p, uint32_t offset, const void *bytes, size_t len);
 

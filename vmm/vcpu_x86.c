@@ -174,19 +174,30 @@ static int inject_ud(int fd)
 	return ioctl(fd, KVM_SET_VCPU_EVENTS, &events) ? -errno : 0;
 }
 
+#define DELIVERIES 1000 /* with nothing changed in between */
+
 /*
  * KVM takes an access to a device for one that the delivery of an event makes, which it cannot
  * emulate. Where no event is on its way the access only looked so: QEMU's TCG leaves the type of an
  * exception that the guest has taken by itself in EXITINTINFO, without its valid bit, which
  * svm_check_emulate_instruction() does not ask for. It is gone with that exit, so the access is
- * made again. Where one is, the guest has its stack in a device, and would come back for ever.
+ * made again. Where one is, the guest has its stack in a device, and would come back for ever; so
+ * it does with an interrupt by software, which KVM does not tell of, and is known by the state that
+ * it comes back with.
  */
 static int look_at_delivery(int fd)
 {
+	static _Thread_local struct kvm_regs last; /* each vCPU has a thread */
+	static _Thread_local unsigned same;
 	struct kvm_vcpu_events events;
+	struct kvm_regs now;
 
-	if (ioctl(fd, KVM_GET_VCPU_EVENTS, &events))
+	if (ioctl(fd, KVM_GET_VCPU_EVENTS, &events) || ioctl(fd, KVM_GET_REGS, &now))
 		return -errno;
+	same = memcmp(&now, &last, sizeof(now)) ? 0 : same + 1;
+	last = now;
+	if (same == DELIVERIES)
+		return -EIO;
 	return events.exception.injected || events.exception.pending || events.interrupt.injected ||
 		       events.nmi.injected
 		   ? -EIO

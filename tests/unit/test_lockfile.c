@@ -29,17 +29,27 @@ static void one_holder_and_a_deadline(void **state)
 static void ends_with_its_holder(void **state)
 {
 	(void)state;
+	int ready[2];
+	char c;
+	assert_int_equal(pipe(ready), 0);
 	pid_t child = fork();
 	if (child == 0) {
-		lockfile_take(path, 0);
-		clock_pause(50);
+		int mine = lockfile_take(path, 0);
+		if (mine < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		clock_pause(200);
 		_exit(0); /* closes nothing by itself */
 	}
-	clock_pause(20);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(lockfile_take(path, 0), -EWOULDBLOCK);
 	int held = lockfile_take(path, 20000);
 	assert_true(held >= 0);
 	close(held);
-	assert_int_equal(waitpid(child, NULL, 0), child);
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(ready[0]);
+	close(ready[1]);
 }
 
 static void reads_what_it_locks(void **state)

@@ -29,6 +29,14 @@ static int setup_mq(void **state)
 	return 0;
 }
 
+static int setup_coal(void **state)
+{
+	if (setup_cold(state))
+		return -1;
+	client_start(CLIENT_FEATURES | MQ | 1ull << VIRTIO_NET_F_VQ_NOTF_COAL);
+	return 0;
+}
+
 static int setup_declined(void **state)
 {
 	(void)state;
@@ -97,6 +105,25 @@ static void there_are_no_more_pairs_than_there_are(void **state)
 	assert_int_equal(use_pairs(PAIRS + 1), VIRTIO_NET_ERR);
 	assert_int_equal(use_pairs(0x8000), VIRTIO_NET_ERR);
 	assert_int_equal(use_pairs(PAIRS), VIRTIO_NET_OK);
+}
+
+/* Section 5.1.6.5.9.1. A queue has a ring, or the driver has not enabled it. */
+static void coalescing_is_of_enabled_queues(void **state)
+{
+	static const uint8_t set[2][14] = {{6, 2, 6, 0, 0, 0, 9}, {6, 2, 7, 0, 0, 0, 9}};
+
+	(void)state;
+	fake_vduse_lock();
+	fake_vduse.vq[7].num = 0;
+	fake_vduse_unlock();
+	assert_int_equal(control(set[0], sizeof(set[0])), VIRTIO_NET_OK);
+	assert_int_equal(control(set[1], sizeof(set[1])), VIRTIO_NET_ERR);
+	fake_vduse_lock();
+	fake_vduse.vq[7].num = RING_NUM;
+	fake_vduse.vq[6].num = 0;
+	fake_vduse_unlock();
+	assert_int_equal(control(set[1], sizeof(set[1])), VIRTIO_NET_OK);
+	assert_int_equal(control(set[0], sizeof(set[0])), VIRTIO_NET_ERR);
 }
 
 /* Queue 2 is the CVQ then, and of the others the first two are all there is. */
@@ -180,6 +207,7 @@ int main(void)
 	    TEST(a_pair_is_idle_until_it_is_in_use, mq),
 	    TEST(each_pair_loops_back_by_itself, mq),
 	    TEST(there_are_no_more_pairs_than_there_are, mq),
+	    TEST(coalescing_is_of_enabled_queues, coal),
 	    TEST(a_driver_that_declines_has_one_pair, declined),
 	    TEST(a_reset_forgets_which_queue_is_the_cvq, mq),
 	    TEST(no_queue_waits_for_another, cold),

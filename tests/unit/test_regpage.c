@@ -3,8 +3,11 @@
 #include "../../vmm/regpage.h"
 #include "test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define GENERATION 0x0fc
 #define CONFIG 64 /* bytes */
@@ -95,11 +98,47 @@ static void a_reader_sees_the_one_or_the_other(void **state)
 	assert_in_range(changes, 10, 100000);
 }
 
+/* Whether the guest's view can be read, which a system call tells without a signal. */
+static bool can_be_read(const uint8_t *at)
+{
+	int p[2];
+
+	assert_int_equal(pipe(p), 0);
+	bool can = write(p[1], at, 1) == 1;
+	close(p[0]);
+	close(p[1]);
+	return can;
+}
+
+static void a_failure_shows_nothing_of_the_new(void **state)
+{
+	const uint32_t now[2] = {7, 8};
+	struct rlimit before, none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+	none = before;
+	none.rlim_cur = 4096;
+	regpage_set(&page, 0x070, 15);
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	int ret = regpage_change(&page, GENERATION, now, sizeof(now));
+	assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+	assert_int_equal(ret, -ENOMEM);
+	if (!can_be_read(page.guest))
+		return;
+	assert_int_equal(shown(GENERATION), 0);
+	assert_int_equal(regpage_change(&page, GENERATION, now, sizeof(now)), 0);
+	regpage_set(&page, 0x070, 16);
+	assert_int_equal(shown(GENERATION), 0);
+	assert_int_equal(shown(0x070), 15);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_register_is_shown_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_reader_sees_the_one_or_the_other, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_failure_shows_nothing_of_the_new, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

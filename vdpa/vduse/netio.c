@@ -223,7 +223,8 @@ static unsigned automatic_queue(struct netio *n, const uint8_t *frame, size_t le
 
 static void pass_on(struct netio *n, unsigned tx, size_t len)
 {
-	*pair_of_flow(n, n->frame, len) = (uint8_t)(tx / 2 + 1);
+	if (n->backend.kind == BACKEND_TAP)
+		*pair_of_flow(n, n->frame, len) = (uint8_t)(tx / 2 + 1);
 	const char *why = backend_send(&n->backend, (void *)n->frame, len);
 
 	if (why)
