@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtio device behind virtio-mmio registers, version 2 (virtio 1.3 section 4.2), as its driver
- * sees it. It knows nothing of what the device is for, and every write of a register costs a VMM exit.
+ * sees it. It knows nothing of what the device is for, and every write of a register costs a VMM
+ * exit.
  */
 #ifndef GUEST_VIRTIO_MMIO_H
 #define GUEST_VIRTIO_MMIO_H
