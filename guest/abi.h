@@ -22,8 +22,8 @@
 #define GUEST_LOAD_MIN 0x100000u /* 1 MiB */
 
 /* Where the x86 machine puts things; guests read the FDT instead of these. */
-#define MACHINE_MMIO_BASE 0xd0000000u	/* virtio-mmio, 4 KiB */
-#define MACHINE_REPORT_BASE 0xd0001000u /* report device, 4 KiB */
+#define MACHINE_MMIO_BASE 0xd0000f00u	/* virtio-mmio, 4 KiB: registers end a page (vmm/net.h) */
+#define MACHINE_REPORT_BASE 0xd0002000u /* report device, 4 KiB */
 #define MACHINE_VIRTIO_GSI 5u
 
 /* Properties of the ringfence-attack node. All are big-endian as in any FDT. */

@@ -16,6 +16,7 @@
 #include "machine_impl.h"
 #include "monitor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
@@ -156,6 +157,8 @@ static int wire_linux(struct machine *m, struct err *e)
 	m->power = (struct power){machine_on_power, m};
 	return arch_wire_linux(&m->vm, &m->ports, &m->serial, m->serial_fd, &m->power, e);
 }
+
+static_assert(MACHINE_MMIO_BASE % NET_PAGE == NET_PAGE - NET_REGISTERS, "see net_wire()");
 
 static int wire(struct machine *m, struct err *e)
 {

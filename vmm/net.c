@@ -6,9 +6,9 @@
  * on, its interrupt an irqfd that vhost-vDPA signals. So we cannot know which interrupt a driver
  * asks about, and mmio.c lets InterruptStatus always claim a used buffer (bit 0). That it has seen
  * one is nothing to us, so that this too stays in the kernel, in a counter that nobody reads.
- * Reading a register is no exit either: the registers are a page of memory (regpage.h), which shows
- * what mmio.c answers and is brought up to date with whatever changes that. What does pass are
- * writes.
+ * Reading a register is no exit either: they are memory, in a page that the guest's CPUs can only
+ * read, which shows what mmio.c answers and is brought up to date with whatever changes that. What
+ * does pass are writes, and reads of the config space.
  */
 #include "net.h"
 
@@ -21,8 +21,8 @@
 #include <linux/virtio_net.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define REFUSALS_TOLD 100 /* writes; what else there is to say must find room in the log, too */
@@ -49,15 +49,30 @@ static uint32_t read_register(struct net *n, uint32_t offset)
 	return (uint32_t)mmio_read(&n->mmio, offset, 4);
 }
 
-/* What the device can change at any time, also before net_init() and after its failure, when there
- * is nobody to see it. With @regs held. */
+/* A guest reads it at any time, without us. With @regs held. */
+static void show(struct net *n, uint32_t offset)
+{
+	uint8_t *at = n->page + NET_PAGE - NET_REGISTERS + offset;
+
+	__atomic_store_n((uint32_t *)(void *)at, htole32(read_register(n, offset)),
+			 __ATOMIC_RELEASE);
+}
+
+/*
+ * What the device can change at any time, also before net_init() and after its failure, when there
+ * is nobody to see it. With @regs held.
+ *
+ * Section 4.2.2.2: a driver that reads the config space while it changes must be able to tell by
+ * ConfigGeneration. Who has read a new byte, by net_access(), has waited for whoever changed it to
+ * give @regs back, and so for this.
+ */
 static void show_status(struct net *n)
 {
 	static const uint32_t change[] = {VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_STATUS,
 					  VIRTIO_MMIO_CONFIG_GENERATION};
 
-	for (unsigned i = 0; n->page.both && i < sizeof(change) / sizeof(change[0]); i++)
-		regpage_set(&n->page, change[i], read_register(n, change[i]));
+	for (unsigned i = 0; n->page && i < sizeof(change) / sizeof(change[0]); i++)
+		show(n, change[i]);
 }
 
 /* And what a write can. With @regs held. */
@@ -67,34 +82,24 @@ static void show_registers(struct net *n)
 					  VIRTIO_MMIO_QUEUE_READY};
 
 	for (unsigned i = 0; i < sizeof(change) / sizeof(change[0]); i++)
-		regpage_set(&n->page, change[i], read_register(n, change[i]));
+		show(n, change[i]);
 	show_status(n);
 }
 
-/*
- * Section 4.2.2.2: a driver that reads the config space while it changes must be able to tell by
- * ConfigGeneration, which stands right before it: both change in one step, and this comes before
- * show_status(). With @regs held.
- * UNTRUSTED: device
- */
-static int show_config(struct net *n)
+static int make_page(struct net *n, struct err *e)
 {
-	struct {
-		uint32_t generation;
-		uint8_t config[MMIO_CONFIG_MAX];
-	} now = {.generation = htole32(n->mmio.config_generation)};
+	void *page =
+	    mmap(NULL, NET_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	memcpy(now.config, n->mmio.config, n->mmio.config_len);
-	if (!n->page.both ||
-	    !memcmp(regpage_shown(&n->page) + VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now)))
-		return 0;
-	return regpage_change(&n->page, VIRTIO_MMIO_CONFIG_GENERATION, &now, sizeof(now));
+	if (page == MAP_FAILED)
+		return err_set(e, ERR_INTERNAL, errno, "mmap", "register page", "out of memory");
+	n->page = page;
+	return 0;
 }
 
 int net_init(struct net *n, struct device *dev, struct err *e)
 {
 	*n = (struct net){.dev = dev,
-			  .page = {.fd = -1},
 			  .config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 			  .seen_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 			  .queues = device_queue_count(dev, device_features(dev)),
@@ -105,38 +110,37 @@ int net_init(struct net *n, struct device *dev, struct err *e)
 	if (n->config_fd < 0 || n->seen_fd < 0)
 		return err_set(e, ERR_INTERNAL, errno, "eventfd", "config interrupt",
 			       "raise the limit on open files (ulimit -n)");
-	int ret = regpage_open(&n->page, e);
+	int ret = make_page(n, e);
 	if (ret)
 		return ret;
 	pthread_mutex_init(&n->order, NULL);
 	pthread_mutex_init(&n->regs, NULL);
 	mmio_init(&n->mmio, device_class(dev), device_features(dev), n->queues,
 		  device_queue_max(dev), config, len < sizeof(config) ? len : sizeof(config));
-	for (uint32_t at = 0; at < VIRTIO_MMIO_CONFIG; at += 4)
-		regpage_set(&n->page, at, read_register(n, at));
-	ret = show_config(n);
-	return ret ? err_set(e, ERR_INTERNAL, -ret, "mmap", "register page", "%s", "") : 0;
+	for (uint32_t offset = 0; offset < NET_REGISTERS; offset += 4)
+		show(n, offset);
+	return 0;
 }
 
 void net_destroy(struct net *n)
 {
 	if (!n->dev)
 		return;
-	if (n->page.fd >= 0) {
+	if (n->page) {
 		pthread_mutex_destroy(&n->order);
 		pthread_mutex_destroy(&n->regs);
+		munmap(n->page, NET_PAGE);
 	}
-	regpage_close(&n->page);
 	if (n->config_fd >= 0)
 		close(n->config_fd);
 	if (n->seen_fd >= 0)
 		close(n->seen_fd);
-	*n = (struct net){.page = {.fd = -1}, .config_fd = -1, .seen_fd = -1};
+	*n = (struct net){.config_fd = -1, .seen_fd = -1};
 }
 
 int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e)
 {
-	int ret = vm_add_readable(vm, base, REGPAGE_SIZE, n->page.guest, e);
+	int ret = vm_add_readable(vm, gpa(base.v + NET_REGISTERS - NET_PAGE), NET_PAGE, n->page, e);
 
 	if (!ret)
 		ret = vm_irqfd(vm, gsi, n->config_fd, e);
@@ -268,15 +272,15 @@ static void write_register(struct net *n, const struct bus_access *a)
 /* UNTRUSTED: guest */
 void net_access(void *ctx, struct bus_access *a)
 {
-	if (a->write)
-		write_register(ctx, a);
-}
+	struct net *n = ctx;
 
-/* Without the locks, as it ends somewhere outside. */
-static void tell_shown(const struct net *n, int ret)
-{
-	if (ret && n->log)
-		n->log(n->ctx, "the registers are shown no more: mmap: no memory for a page");
+	if (a->write) {
+		write_register(n, a);
+		return;
+	}
+	pthread_mutex_lock(&n->regs);
+	a->value = mmio_read(&n->mmio, a->offset, a->len);
+	pthread_mutex_unlock(&n->regs);
 }
 
 /* Section 5.1.6.5.2.1: the config space shows a new address before its command is consumed. */
@@ -288,9 +292,8 @@ void net_state(struct net *n, const struct ctrl_state *state)
 	/* What the driver has reset since is no longer so. */
 	if (state->mac_set && !resetting(n) && at + sizeof(state->mac) <= n->mmio.config_len)
 		mmio_set_config(&n->mmio, at, state->mac, sizeof(state->mac));
-	int shown = show_config(n);
+	show_status(n);
 	pthread_mutex_unlock(&n->regs);
-	tell_shown(n, shown);
 }
 
 /* UNTRUSTED: device. A driver sees these bytes; what bounds its commands stays as it was at the
@@ -301,11 +304,9 @@ void net_config(struct net *n, const void *config, size_t len, bool interrupt)
 
 	pthread_mutex_lock(&n->regs);
 	mmio_set_config(&n->mmio, 0, config, len < n->mmio.config_len ? len : n->mmio.config_len);
-	int shown = show_config(n);
 	bool tell = interrupt && mmio_config_interrupt(&n->mmio);
 	show_status(n);
 	pthread_mutex_unlock(&n->regs);
-	tell_shown(n, shown);
 	if (tell && write(n->config_fd, &one, sizeof(one)) < 0)
 		return; /* EAGAIN: the interrupt is pending already */
 }

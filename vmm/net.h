@@ -10,13 +10,14 @@
 #include "../vdpa/device.h"
 #include "../virtio/mmio.h"
 #include "bus.h"
-#include "regpage.h"
 #include "vm.h"
 
 #include <pthread.h>
 #include <stdint.h>
 
 #define NET_RESET_MS 5
+#define NET_PAGE 0x1000u
+#define NET_REGISTERS 0x100u /* bytes, and the config space after them */
 
 /** Where a reset is: none, not yet handed to the device, or handed over and to be asked after. */
 enum net_reset { NET_RESET_NONE, NET_RESET_ASKING, NET_RESET_ASKED };
@@ -32,7 +33,7 @@ struct net {
 	    order; /* held over a write and the start or reset it causes, so that they keep order */
 	pthread_mutex_t regs; /* the registers below; @order comes first */
 	struct mmio mmio;
-	struct regpage page; /* what the guest sees of them */
+	uint8_t *page;	 /* whose last NET_REGISTERS bytes the guest sees of them; ours to write */
 	unsigned queues; /* with the control queue, which is there only if CTRL_VQ was negotiated */
 	enum net_reset reset;
 	unsigned refusals;   /* writes that the log was told of */
@@ -45,12 +46,13 @@ int net_init(struct net *n, struct device *dev, struct err *e);
  * zeroed struct, too. */
 void net_destroy(struct net *n);
 
-/** Show the registers at @base, tie QueueNotify there to the queues' kick fds and their call fds to
- * @gsi. */
+/** Show the registers at @base, which must be NET_REGISTERS before a page's end, so that the config
+ * space is on the next, where a read is an exit; tie QueueNotify there to the queues' kick fds and
+ * their call fds to @gsi. */
 int net_wire(const struct net *n, struct vm *vm, gpa_t base, uint32_t gsi, struct err *e);
 
-/** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. Writes: what
- * is read is read from the page. */
+/** A struct bus_device's access function for MMIO_SIZE bytes; @ctx is the struct net. Registers are
+ * only written by it. */
 void net_access(void *ctx, struct bus_access *a);
 
 /** Control commands have left the device in @state: from its thread (device_config.state). */

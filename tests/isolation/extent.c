@@ -102,7 +102,7 @@ static const struct need needs[] = {
 
     {EXTENT_CONFIG, SHAPE_WRITES, CVQ, BY_GUEST, 1, 256, 0, "writes to the config space"},
     {EXTENT_CONFIG, SHAPE_WIDTHS, CVQ, BY_GUEST, 1, 300, 0, "accesses of odd widths"},
-    {EXTENT_CONFIG, SHAPE_READS, CVQ, BY_NUMBERS, 1, 1000, 1, "reads while the MAC changes"},
+    {EXTENT_CONFIG, SHAPE_READS, CVQ, BY_NUMBERS, 1, 10, 1, "reads while the MAC changes"},
     {EXTENT_CONFIG, SHAPE_PROBE, TX, BY_DEVICE, 1, 0, 0, "a read of CVQ memory afterwards"},
 };
 

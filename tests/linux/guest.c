@@ -217,7 +217,7 @@ static void say_whose_device(void)
 		const char *path, *what;
 	} ways[] = {
 	    {"/sys/bus/acpi/devices/LNRO0005:00/physical_node", "device of ACPI"},
-	    {"/sys/bus/platform/devices/d0000000.virtio_mmio/of_node", "device of device tree"},
+	    {"/sys/bus/platform/devices/d0000f00.virtio_mmio/of_node", "device of device tree"},
 	    {"/sys/bus/platform/devices/virtio-mmio.0/virtio0", "device of command line"},
 	};
 

@@ -53,7 +53,7 @@ static const struct scenario scenarios[] = {
      .mode = "reset",
      .cmdline = "acpi=off",
      .announce = "cmdline",
-     .says = {"virtio_mmio.device=4K@0xd0000000:5", TEST_SAYS "device of command line ok", DONE,
+     .says = {"virtio_mmio.device=4K@0xd0000f00:5", TEST_SAYS "device of command line ok", DONE,
 	      "asked for a reset"},
      .code = 3,
      .network = true},

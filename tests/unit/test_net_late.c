@@ -128,7 +128,7 @@ static uint32_t get_status(void)
 {
 	uint32_t status;
 
-	memcpy(&status, n.page.guest + VIRTIO_MMIO_STATUS, sizeof(status));
+	memcpy(&status, n.page + NET_PAGE - NET_REGISTERS + VIRTIO_MMIO_STATUS, sizeof(status));
 	return status;
 }
 
