@@ -215,9 +215,11 @@ static uint8_t *pair_of_flow(struct netio *n, const uint8_t *frame, size_t len)
  * what is of none. */
 static unsigned automatic_queue(struct netio *n, const uint8_t *frame, size_t len)
 {
-	const uint8_t *sent = pair_of_flow(n, frame, len);
 	unsigned pairs = netio_pairs(n);
 
+	if (n->ctl->rss_length || pairs == 1)
+		return NET_RX; /* without a look at the frame, where it would decide nothing */
+	const uint8_t *sent = pair_of_flow(n, frame, len);
 	return 2 * (*sent && *sent <= pairs ? *sent - 1u : (unsigned)(sent - n->flow_pair) % pairs);
 }
 
