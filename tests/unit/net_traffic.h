@@ -129,4 +129,12 @@ static inline void config_mac_is(const char *mac)
 	fake_vduse_unlock();
 }
 
+/* VQ_PAIRS_SET */
+static inline int use_pairs(uint16_t pairs)
+{
+	const uint8_t cmd[] = {4, 0, (uint8_t)pairs, (uint8_t)(pairs >> 8)};
+
+	return control(cmd, sizeof(cmd));
+}
+
 #endif

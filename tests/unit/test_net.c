@@ -179,9 +179,8 @@ static int teardown(void **state)
 
 static uint64_t rd(uint64_t offset, unsigned len)
 {
-	uint64_t value = 0;
-
 	struct bus_access a = {.offset = offset, .len = len};
+	uint64_t value = 0;
 
 	if (offset < NET_REGISTERS) { /* no exit */
 		memcpy(&value, n.page + NET_PAGE - NET_REGISTERS + offset, len);

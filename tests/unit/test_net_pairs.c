@@ -46,13 +46,6 @@ static int setup_declined(void **state)
 	return 0;
 }
 
-static int use_pairs(uint16_t pairs)
-{
-	const uint8_t cmd[] = {4, 0, (uint8_t)pairs, (uint8_t)(pairs >> 8)};
-
-	return control(cmd, sizeof(cmd));
-}
-
 static void the_kernel_is_told_of_every_queue(void **state)
 {
 	(void)state;

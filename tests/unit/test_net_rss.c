@@ -298,12 +298,17 @@ static void a_frame_for_a_queue_that_is_not_ready_is_lost(void **state)
 
 /* ---- from outside ---- */
 
-static void host_sends(uint8_t protocol)
+static void host_sends_of(const struct flow_vector *flow, uint8_t protocol)
 {
 	uint8_t bytes[LONG + FLOW_MAX] = {0};
 
-	flow_frame_v4(bytes + header, FLOW, protocol);
+	flow_frame_v4(bytes + header, flow, protocol);
 	assert_int_equal(write(host, bytes, header + FLOW_LEN), header + FLOW_LEN);
+}
+
+static void host_sends(uint8_t protocol)
+{
+	host_sends_of(FLOW, protocol);
 }
 
 static int tap_header(void)
@@ -335,20 +340,13 @@ static void what_a_tap_receives_is_steered(void **state)
 	came(2, 1, 0, 0);
 }
 
-static int use_pairs(uint8_t pairs)
-{
-	return control((const uint8_t[]){4, 0, pairs, 0}, 4);
-}
-
 /* FLOW's other direction. */
 static void host_answers(uint8_t protocol)
 {
 	const struct flow_vector back = {FLOW->to,	  FLOW->from, FLOW->to_port,
 					 FLOW->from_port, 0,	      0};
-	uint8_t bytes[LONG + FLOW_MAX] = {0};
 
-	flow_frame_v4(bytes + header, &back, protocol);
-	assert_int_equal(write(host, bytes, header + FLOW_LEN), header + FLOW_LEN);
+	host_sends_of(&back, protocol);
 }
 
 /* Section 5.1.6.5.6.1 */
