@@ -29,14 +29,6 @@ static int setup_mq(void **state)
 	return 0;
 }
 
-static int setup_coal(void **state)
-{
-	if (setup_cold(state))
-		return -1;
-	client_start(CLIENT_FEATURES | MQ | 1ull << VIRTIO_NET_F_VQ_NOTF_COAL);
-	return 0;
-}
-
 static int setup_declined(void **state)
 {
 	(void)state;
@@ -200,7 +192,7 @@ int main(void)
 	    TEST(a_pair_is_idle_until_it_is_in_use, mq),
 	    TEST(each_pair_loops_back_by_itself, mq),
 	    TEST(there_are_no_more_pairs_than_there_are, mq),
-	    TEST(coalescing_is_of_enabled_queues, coal),
+	    TEST(coalescing_is_of_enabled_queues, mq),
 	    TEST(a_driver_that_declines_has_one_pair, declined),
 	    TEST(a_reset_forgets_which_queue_is_the_cvq, mq),
 	    TEST(no_queue_waits_for_another, cold),
