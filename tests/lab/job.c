@@ -279,6 +279,25 @@ static void find_keeper(const char *pid, char *task, size_t len)
 		closedir(dir);
 }
 
+/*
+ * On the console, which from now on takes all that the kernel says ("9"; to lower it again would
+ * lose what is not yet printed): where every CPU is ("l"), if the task runs, or where all that wait
+ * uninterruptibly are ("w").
+ */
+static void ask_stacks(char state)
+{
+	const char keys[] = {'9', state == 'D' ? 'w' : 'l'};
+
+	for (size_t i = 0; i < sizeof(keys); i++) {
+		int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		(void)!write(fd, &keys[i], 1);
+		close(fd);
+	}
+}
+
 /* One process that would not die; false if it is the kernel's own: kthreadd, 2, or its child. */
 static bool tell_process(int port, const char *pid)
 {
@@ -291,6 +310,7 @@ static bool tell_process(int port, const char *pid)
 	if (!name || !end || sscanf(end, ") %c %d", &state, &parent) != 2 || parent == 2)
 		return false;
 	read_proc(task, "wchan", where, sizeof(where));
+	ask_stacks(state);
 	say(port, "ringfence-init: cannot be killed: process %s %.*s, state %c, in %s\n", pid,
 	    (int)(end + 1 - name), name, state, *where ? where : "?");
 	return true;

@@ -150,10 +150,11 @@ warning)
 stuck)
 	# A finding that wedges: whoever deletes the device can never be killed. It is a thread of a process that is dead.
 	need_kernel
-	lab 1 exec "$bin/ringfence-known" --destructive --filter k8
+	lab 1 exec --out out/latest "$bin/ringfence-known" --destructive --filter k8
 	has stdout '^# XFAIL'
 	has stderr '^ringfence-init: cannot be killed: process [0-9]+ \(ringfence-known\), state D, in [a-z_]+$'
 	has stderr '1 processes cannot be killed'
+	has out/latest/console.log 'vhost_vdpa_remove\+0x'
 	;;
 time-out)
 	need_kernel
