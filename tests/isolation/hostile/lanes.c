@@ -41,6 +41,7 @@ struct plan {
 	struct board *board;
 	struct job job[SESSIONS_MAX];
 	unsigned jobs;
+	bool tried;
 };
 
 static struct job *add_job(struct plan *p)
@@ -48,14 +49,17 @@ static struct job *add_job(struct plan *p)
 	return p->jobs < SESSIONS_MAX ? &p->job[p->jobs++] : NULL;
 }
 
-/* All faults of a kind, @batch to a session. */
+/* All faults of a kind that were not tried yet, or were too slow; @batch to a session. */
 static void add_faults(struct plan *p, bool alone, bool waits, unsigned batch)
 {
 	struct job *job = NULL;
 
 	for (unsigned i = 0; i < p->f->count; i++) {
 		const struct fault *f = &p->f->fault[i];
+		const struct finding *found = &p->board->result.finding[i];
 		if (f->alone != alone || (!alone && f->waits != waits))
+			continue;
+		if (p->tried && !found->slow)
 			continue;
 		if (!job || job->count == batch)
 			job = add_job(p);
@@ -166,6 +170,7 @@ static int run_all(struct plan *p, struct err *e)
 	add_faults(p, false, false, p->c->brk ? 1 : BATCH);
 	if (!p->c->brk)
 		add_job(p);
+	p->tried = true;
 	int ret = 0;
 	/* A break has to be noticed once: what a busy machine hides at first, it may show then. */
 	for (unsigned n = 0; !ret && n < (p->c->first ? TRIES : 1); n++) {
@@ -201,7 +206,16 @@ static int try_sane_again(struct plan *p, unsigned n, struct err *e)
 	return 0;
 }
 
-/* On a machine that now has nothing else to do. */
+static void tell_slow(const struct plan *p)
+{
+	for (unsigned i = 0; i < p->f->count; i++)
+		if (p->board->result.finding[i].slow)
+			fprintf(stderr, "ringfence-hostile: %s: %s; again\n", p->f->fault[i].name,
+				p->board->result.finding[i].what);
+}
+
+/* One VMM after another, on a machine that now has nothing else to do; the last time each fault
+ * alone. */
 static int try_again(struct plan *p, struct err *e)
 {
 	unsigned jobs = p->jobs;
@@ -209,15 +223,16 @@ static int try_again(struct plan *p, struct err *e)
 	for (unsigned n = 0; n < jobs; n++)
 		if (!p->job[n].count && try_sane_again(p, n, e))
 			return -1;
-	for (unsigned i = 0; i < p->f->count; i++) {
-		const struct finding *f = &p->board->result.finding[i];
-		const struct job one = {1, {i}};
-		for (unsigned n = 1; n < TRIES && f->slow && p->jobs < SESSIONS_MAX; n++) {
-			fprintf(stderr, "ringfence-hostile: %s: %s; again\n", p->f->fault[i].name,
-				f->what);
-			if (run_again(p, &one, e) < 0)
-				return -1;
-		}
+	for (unsigned n = 1; n < TRIES; n++) {
+		bool last = n + 1 == TRIES;
+		unsigned from = p->jobs;
+
+		tell_slow(p);
+		add_faults(p, true, true, 1);
+		add_faults(p, false, true, last ? 1 : BATCH_WAITING);
+		add_faults(p, false, false, last ? 1 : BATCH);
+		if (p->jobs > from && run_lanes(p, from, p->jobs, 1, e))
+			return -1;
 	}
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * A row's faults, shared out to VMMs of which several run at a time, each in a lane: a process that
  * runs one session after another. It must never count what a busy machine did as a fault: what was
- * only too slow is tried again, alone.
+ * only too slow is tried again, and at last alone.
  */
 #ifndef HOSTILE_LANES_H
 #define HOSTILE_LANES_H
