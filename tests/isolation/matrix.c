@@ -431,6 +431,13 @@ static unsigned all_controls(const struct row *row, const char *out[CONTROLS_MAX
 	return n;
 }
 
+/* By hundreds of addresses or rings: on a second parent the rows with one of each show as much. */
+static bool walks(const struct attack *a)
+{
+	return a->extent == EXTENT_STRADDLE || a->extent == EXTENT_SWEEP ||
+	       a->extent == EXTENT_SWAP;
+}
+
 bool matrix_sample(struct row *row)
 {
 	const struct attack *a = row->attack;
@@ -449,7 +456,9 @@ bool matrix_sample(struct row *row)
 	if (row->parent == PARENT_RINGS)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_USED ||
 				   a->number == ATTACK_WRITABLE || a->extent == EXTENT_MOVES);
-	return row->parent != PARENT_SIM || a->program || (a->placed && !second);
+	if (row->parent == PARENT_SIM)
+		return a->program || (a->placed && !second && !walks(a));
+	return true;
 }
 
 uint32_t matrix_demand(const struct row *row, const char *control)

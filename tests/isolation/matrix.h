@@ -97,7 +97,7 @@ unsigned matrix_rows(void);
 /**
  * Make of @row what the default set has of it, which ends in a minute or so: false if it is left to
  * --full. Every attack stays, with a control; what is left out are controls shown for the same
- * attack elsewhere, and the second placement where only the parent differs.
+ * attack elsewhere, and the second placement and long walks where only the parent differs.
  */
 bool matrix_sample(struct row *row);
 /** Row @i, 0 <= i < matrix_rows(), in order of parents, placements, numbers. */
