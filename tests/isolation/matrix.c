@@ -279,7 +279,8 @@ static const struct attack *steps_attack(unsigned i)
 			     .name = steps_rows[i].name,
 			     .claim = steps_rows[i].claim,
 			     .program = "steps",
-			     .parents = ON(VDUSE) | ON(SIM),
+			     .parents =
+				 ON(VDUSE) | ON(SIM) | (steps_rows[i].by_groups ? ON(MLX5) : 0),
 			     .controls = steps_rows[i].controls};
 	return a;
 }
@@ -452,7 +453,8 @@ bool matrix_sample(struct row *row)
 		       (all_controls(row, control) > CONTROLS_SAMPLED &&
 			(a->program || a->number != ATTACK_DESC));
 	if (row->parent == PARENT_MLX5)
-		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
+		return !second &&
+		       (a->program || a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
 	if (row->parent == PARENT_RINGS)
 		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_USED ||
 				   a->number == ATTACK_WRITABLE || a->extent == EXTENT_MOVES);

@@ -175,6 +175,8 @@ static int make_vduse(struct keeper *k, struct err *e)
 	const struct net_options o = {.name = k->setup->device,
 				      .api = 1,
 				      .pairs = 1,
+				      .shape = k->setup->kind == PARENT_MLX5 ? NET_SHAPE_MLX5
+									     : NET_SHAPE_NET,
 				      .mac = {0x02, 0x52, 0x46, 0x00, 0x00, 0x01},
 				      .private_cvq = k->setup->private_cvq,
 				      .breaks = k->setup->breaks,
@@ -189,7 +191,7 @@ static int make_vduse(struct keeper *k, struct err *e)
 static int make(struct keeper *k, char *path, size_t len, struct err *e)
 {
 	const char *name = k->setup->device;
-	bool vduse = k->setup->kind == PARENT_VDUSE;
+	bool vduse = k->setup->kind != PARENT_SIM;
 	int ret = guard_install(e);
 
 	if (!ret && vduse)

@@ -10,8 +10,8 @@
 
 /* clang-format off */
 const char opts_usage[] =
-	"usage: ringfence-steps [--tally] [--row NAME]... [--parent vduse|vdpa_sim] [--device NAME]\n"
-	"                       [--private-cvq] [--break NAME] [--controls] [--full] [--list]\n"
+	"usage: ringfence-steps [--tally] [--row NAME]... [--parent vduse|vduse-mlx5|vdpa_sim]\n"
+	"                       [--device NAME] [--private-cvq] [--break NAME] [--controls] [--full] [--list]\n"
 	"A client of a fresh device tries, step by step, what must not get through. Needs root.\n"
 	"  --tally        one row's outcome as a line of JSON, for ringfence prove\n"
 	"  --row NAME     only this row\n"
@@ -62,7 +62,7 @@ static int take_parent(struct opts *o, const char *name, struct err *e)
 			o->parents |= 1u << kind;
 			return 0;
 		}
-	return bad(e, "--parent", name, "vduse or vdpa_sim");
+	return bad(e, "--parent", name, "vduse, vduse-mlx5 or vdpa_sim");
 }
 
 /* Those that somebody here looks at. */
@@ -88,7 +88,7 @@ bool opts_break_fits(const char *name, enum parent_kind parent)
 {
 	int id = break_by_name(name);
 
-	return id >= 0 && (break_table[id].side != BREAK_IN_DEVICE || parent == PARENT_VDUSE);
+	return id >= 0 && (break_table[id].side != BREAK_IN_DEVICE || parent != PARENT_SIM);
 }
 
 static int take(struct opts *o, int option, const char *word, struct err *e)

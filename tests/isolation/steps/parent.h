@@ -14,11 +14,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum parent_kind { PARENT_VDUSE, PARENT_SIM, PARENT_KINDS };
+/** PARENT_MLX5 is our VDUSE device with a group more, as mlx5_vdpa has it. */
+enum parent_kind { PARENT_VDUSE, PARENT_MLX5, PARENT_SIM, PARENT_KINDS };
 
 static inline const char *parent_name(enum parent_kind kind)
 {
-	return kind == PARENT_VDUSE ? "vduse" : "vdpa_sim";
+	static const char *const names[PARENT_KINDS] = {"vduse", "vduse-mlx5", "vdpa_sim"};
+
+	return names[kind];
 }
 
 struct parent {

@@ -63,7 +63,7 @@ static bool start_again(struct run *r)
 /* vdpa_sim leaves both chains uncompleted then, so that the device has to be started again. */
 void run_no_write(struct run *r, uint64_t to, const void *host, size_t len, const char *what)
 {
-	unsigned ms = r->how->parent == PARENT_VDUSE ? r->client.patience_ms : NOTHING_MS;
+	unsigned ms = r->how->parent != PARENT_SIM ? r->client.patience_ms : NOTHING_MS;
 	uint8_t before[ARENA_SIZE];
 
 	memcpy(before, host, len);

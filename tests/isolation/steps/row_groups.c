@@ -6,6 +6,8 @@
  */
 #include "run.h"
 
+#include "../../../vdpa/vduse/as.h"
+
 #include <errno.h>
 #include <linux/vhost.h>
 #include <sys/ioctl.h>
@@ -44,16 +46,44 @@ static void check_device(struct run *r, const char *when)
 		    data);
 }
 
+/* That the device can be asked about. */
+static uint32_t groups_of(const struct run *r)
+{
+	uint32_t groups = r->client.facts.groups;
+
+	if (!run_can_ask(r))
+		return 0;
+	return groups < AS_GROUPS_MAX ? groups : AS_GROUPS_MAX;
+}
+
+/* The device has moved @group to @asid, and no other. @had: where each was, and is now. */
+static void check_move(struct run *r, uint32_t had[], uint32_t group, uint32_t asid)
+{
+	had[group] = asid;
+	for (uint32_t g = 0; g < groups_of(r); g++) {
+		uint32_t has = parent_group_asid(&r->parent, g);
+		run_attempt(r, has == had[g],
+			    "SET_GROUP_ASID(group %u, ASID %u): the device has group %u in %u",
+			    group, asid, g, has);
+		had[g] = has;
+	}
+}
+
 /* Every pair of numbers. What is legal (and @live is not) moves a group, and is put back. */
 static void try_pairs(struct run *r, bool live)
 {
 	const struct facts *f = &r->client.facts;
 	uint64_t before = told(r), accepted = 0;
+	uint32_t had[AS_GROUPS_MAX];
 
+	for (uint32_t g = 0; g < groups_of(r); g++)
+		had[g] = parent_group_asid(&r->parent, g);
 	for (unsigned i = 0; i < NUMBERS * NUMBERS; i++) {
 		uint32_t group = numbers[i / NUMBERS], asid = numbers[i % NUMBERS];
 		int ret = set_group(r, group, asid);
 		accepted += ret == 0;
+		if (ret == 0 && group < groups_of(r))
+			check_move(r, had, group, asid);
 		run_attempt(r, rule_group_asid(f, group, asid, live, ret),
 			    "SET_GROUP_ASID(group %u, ASID %u)%s: %d", group, asid,
 			    live ? " after DRIVER_OK" : "", ret);

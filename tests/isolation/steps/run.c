@@ -238,7 +238,7 @@ int run_row(const struct run_how *how, struct tally *t, struct err *e)
 	int ret = 0;
 
 	*t = (struct tally){.unit = "attempts"};
-	snprintf(t->note, sizeof(t->note), "%s", rows[how->row]->note[how->parent]);
+	snprintf(t->note, sizeof(t->note), "%s", rows[how->row]->note[how->parent == PARENT_SIM]);
 	for (r.place = IN_HOLE; !ret && r.place < PLACES && !enough(&r); r.place++) {
 		r.step = "start";
 		ret = run_place(&r, e);

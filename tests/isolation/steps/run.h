@@ -40,7 +40,7 @@ int run_row(const struct run_how *how, struct tally *t, struct err *e);
 
 /* ---- for steps ---- */
 
-#define ON_VDUSE (1u << PARENT_VDUSE)
+#define ON_VDUSE (1u << PARENT_VDUSE | 1u << PARENT_MLX5)
 #define ON_SIM (1u << PARENT_SIM)
 #define ON_BOTH (ON_VDUSE | ON_SIM)
 
@@ -53,7 +53,7 @@ struct step {
 /** A row's steps, to one without a name, and what it has to say beside. */
 struct steps {
 	const struct step *step;
-	const char *note[PARENT_KINDS];
+	const char *note[2]; /* on VDUSE, on vdpa_sim */
 };
 extern const struct steps steps_groups, steps_rings, steps_unmapped, steps_batches, steps_bad_maps,
     steps_maps, steps_suspend, steps_residue;
@@ -73,7 +73,7 @@ void run_leave_out(struct run *r, const char *what);
 /** On VDUSE, where the device's process can be asked. */
 static inline bool run_can_ask(const struct run *r)
 {
-	return r->how->parent == PARENT_VDUSE;
+	return r->how->parent != PARENT_SIM;
 }
 
 /** parent_region(); that GET_INFO agrees with GET_FD2 is an attempt. */

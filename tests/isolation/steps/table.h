@@ -6,6 +6,8 @@
 #ifndef ISOLATION_STEPS_TABLE_H
 #define ISOLATION_STEPS_TABLE_H
 
+#include <stdbool.h>
+
 enum steps_index {
 	STEPS_ROW_GROUPS,
 	STEPS_ROW_RINGS,
@@ -24,6 +26,7 @@ struct steps_row {
 	const char *claim;	     /* what holding means, one line */
 	const char *const *controls; /* names of breaks, to NULL; the device's mean something on
 					VDUSE only */
+	bool by_groups;		     /* how a parent's queues are grouped makes a difference */
 };
 
 extern const struct steps_row steps_rows[STEPS_ROWS];
