@@ -4,19 +4,21 @@
 #include "driver.h"
 
 #include "../../../vdpa/breaks.h"
+#include "../../../vdpa/clock.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NUM 8u
 #define UNSET 0xee
+#define LOOK_MS 2
 
 const struct places own_places = {DESC_AT, AVAIL_AT, USED_AT, HEADER_AT, DATA_AT, STATUS_AT};
 
@@ -129,15 +131,21 @@ int driver_ask(struct driver *d, const struct places *p, uint32_t type, uint64_t
 	const struct virtio_blk_outhdr header = {.type = htole32(type), .sector = htole64(sector)};
 	struct vring_used *used = (struct vring_used *)(void *)driver_ram(d, USED_AT);
 	volatile uint8_t *status = driver_ram(d, STATUS_AT);
+	eventfd_t calls;
+	bool called = false;
 
 	memcpy(driver_ram(d, HEADER_AT), &header, sizeof(header));
 	*status = UNSET;
+	(void)eventfd_read(d->call_fd, &calls);
 	offer(d, p, type);
-	for (unsigned i = 0; i < ms * 5; i++) {
-		if (le16toh(__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE)) == d->avail_idx ||
-		    *status != UNSET)
-			break;
-		nanosleep(&(struct timespec){0, 200000}, NULL);
+	const int64_t until = clock_ms() + ms;
+	/* Of a used ring that lies elsewhere only the call tells, and that comes behind the status.
+	 */
+	while (le16toh(__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE)) != d->avail_idx &&
+	       !(called && *status != UNSET) && clock_left(until)) {
+		struct pollfd call = {.fd = d->call_fd, .events = POLLIN};
+
+		called |= poll(&call, 1, LOOK_MS) > 0 && !eventfd_read(d->call_fd, &calls);
 	}
 	return *status == UNSET ? NO_ANSWER : *status;
 }
