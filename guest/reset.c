@@ -15,9 +15,9 @@
 #define STORM 6
 #define STORM_FULL 200
 #define STORMS 2
-#define IN_FLIGHT 16	 /* commands at a time */
-#define POLLS 100000000u /* of RAM: some time, whatever the clocks do */
-#define NEITHER 5	 /* for an RX mode: neither on nor off, which only the device objects to */
+#define IN_FLIGHT 16  /* commands at a time */
+#define POLLS 100000u /* of RAM, before a wait costs no CPU any more */
+#define NEITHER 5     /* for an RX mode: neither on nor off, which only the device objects to */
 #define NEXT VIRTQ_DESC_NEXT
 #define WRITE VIRTQ_DESC_WRITE
 
@@ -75,6 +75,19 @@ static bool objects(const struct run *r)
 	return r->machine.ctrl_classes >> NET_CTRL_RX & 1;
 }
 
+/* Until @want commands are answered, and no longer than a little after that. */
+static void await_answers(const struct virtq *q, uint16_t want)
+{
+	uint64_t deadline = deadline_in(LEGAL_MS);
+
+	for (unsigned n = 0; answered(q) < want && !deadline_passed(deadline); n++) {
+		if (n < POLLS)
+			arch_pause();
+		else
+			arch_sleep();
+	}
+}
+
 /*
  * Many commands, of which the VMM has one under way at any time, and a reset as soon as a few are
  * answered: then the next one is somewhere between us and the device.
@@ -89,8 +102,7 @@ static void round_trip(struct run *r, unsigned i)
 	run_command(r); /* so that what commands lie in is no canary any more */
 	attempt_begin_as(r, SHAPE_IN_FLIGHT, NET_CVQ, i, 0);
 	submit(r, ok, IN_FLIGHT);
-	for (unsigned n = 0; n < POLLS && answered(q) < want; n++)
-		arch_pause();
+	await_answers(q, want);
 	seen = answered(q);
 	run_step(r, "reset", net_start(&r->net));
 	outcome = first_command(r, !ok);

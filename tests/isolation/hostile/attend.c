@@ -18,7 +18,9 @@
 
 #define SILENCE_NS (12000 * SESSION_MS) /* no record of the guest: above all its own deadlines */
 #define TICK_MS 5
+#define TICK_END_MS 20
 #define TICK_LONG_MS 50
+#define LEAVES_NS (20 * SESSION_MS)
 #define SETTLE_NS (300 * SESSION_MS) /* for what memory that is noise does to a guest */
 /* Its own close takes a second (vdpa/device.c); only what is not clean takes 7 (vmm/run.c). */
 #define LEAVE_NS (4000 * SESSION_MS)
@@ -29,7 +31,7 @@ static void look_at_host(struct session *s)
 	struct noise_look look = {.ns = clock_ns()};
 
 	witness_lost(s->c->witness, look.lost_ns);
-	proc_waited(&s->last, s->vmm.pid, look.waited_ns);
+	proc_waited(s->waits, look.waited_ns);
 	noise_add(&s->noise, &look);
 }
 
@@ -43,6 +45,8 @@ static void on_begin(struct session *s)
 	if (s->ev.attempts <= 1)
 		s->base = now;
 	s->last = now;
+	if (!s->tried)
+		proc_open_waits(&now, s->vmm.pid, s->waits);
 	s->failed_before |= !s->tried && s->ev.steps_failed[0];
 	s->tried = true;
 	s->noise.count = 0;
@@ -136,6 +140,15 @@ static void help_along(struct session *s)
 		stop_vmm(s);
 }
 
+/* One that was not told to may have left a little earlier. */
+static bool seems_to_leave(struct session *s, uint64_t now)
+{
+	if (!s->stop_ns && now < s->seen_ns + LEAVES_NS)
+		return false;
+	s->seen_ns = now;
+	return proc_leaving(s->vmm.pid);
+}
+
 /* The VMM's own end is what it does itself; after that it may wait for the kernel (K22). */
 static void watch_end_of_vmm(struct session *s)
 {
@@ -143,7 +156,7 @@ static void watch_end_of_vmm(struct session *s)
 
 	if (!s->stop_ns && s->ev.done_seen)
 		s->stop_ns = now;
-	if (!s->left_ns && (s->vmm.ended || proc_leaving(s->vmm.pid))) {
+	if (!s->left_ns && (s->vmm.ended || seems_to_leave(s, now))) {
 		s->left_ns = now;
 		s->report->end_ns = s->stop_ns ? now - s->stop_ns : 0;
 	}
@@ -170,9 +183,12 @@ void session_attend(struct session *s)
 	while (!s->over) {
 		struct pollfd p[] = {{.fd = s->sock, .events = POLLIN},
 				     {.fd = s->vmm.pidfd, .events = POLLIN}};
-		bool quick = s->watch.in_attempt || s->alone || s->stop_ns || s->left_ns;
+		bool ending = s->alone || s->stop_ns || s->left_ns;
 
-		(void)poll(p, 2, quick ? TICK_MS : TICK_LONG_MS);
+		(void)poll(p, 2,
+			   s->watch.in_attempt ? TICK_MS
+			   : ending	       ? TICK_END_MS
+					       : TICK_LONG_MS);
 		if (s->sock >= 0 && p[0].revents & POLLHUP && !(p[0].revents & POLLIN))
 			wait_ms(TICK_MS); /* it is going: not a reason to spin */
 		take_messages(s);

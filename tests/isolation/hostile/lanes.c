@@ -18,7 +18,7 @@
 
 #define LANES_MAX 16
 #define BATCH 16
-#define BATCH_WAITING 3
+#define BATCH_WAITING 4
 #define TRIES 5
 #define NAME_LEN 64
 

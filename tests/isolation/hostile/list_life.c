@@ -161,9 +161,9 @@ static void list_changes(struct faults *f, bool full)
 	add_change(f, "no control queue", CHANGE_NO_CVQ, false);
 	add_change(f, "one group for all queues", CHANGE_ONE_GROUP, true);
 	add_change(f, "one address space", CHANGE_ONE_SPACE, true);
-	add_change(f, "two queues", CHANGE_TWO_QUEUES, true);
-	add_change(f, "a config space of one byte", CHANGE_NO_CONFIG, false);
 	if (full) {
+		add_change(f, "two queues", CHANGE_TWO_QUEUES, true);
+		add_change(f, "a config space of one byte", CHANGE_NO_CONFIG, false);
 		add_change(f, "no feature but one", CHANGE_NO_MAC, false);
 		add_change(f, "API 0", CHANGE_API_0, true);
 		add_change(f, "queues of one entry", CHANGE_TINY_QUEUES, false);
@@ -181,16 +181,12 @@ static void list_default(struct faults *f)
 
 	add_endless(f, RESET, LIFE_STOP);
 	add_endless(f, MAP_READABLE, LIFE_SILENT);
-	add_endless(f, LIVE, LIFE_STOP);
 	add_lost(f, OPEN, LIFE_SILENT);
 	add_lost(f, RESET_AGAIN, LIFE_DIE);
-	add_lost(f, FEATURES, LIFE_SILENT);
 	add_lost(f, GROUP, LIFE_STOP);
-	add_lost(f, MAP_RAM, LIFE_DIE);
 	add_lost(f, READY, LIFE_FAIL);
 	add_lost(f, LIVE, LIFE_USURP);
 	add_lost(f, CLOSE, LIFE_STOP);
-	add_lost(f, OPEN, LIFE_FAIL);
 	for (unsigned i = 0; i < sizeof(passing) / sizeof(*passing); i++)
 		add_passing(f, passing[i]);
 	for (unsigned i = 0; i < sizeof(refused) / sizeof(*refused); i++)

@@ -3,9 +3,11 @@
 #include "proc.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PF_EXITING 0x4u /* include/linux/sched.h: field 9 of stat */
 #define PATH_LEN 80
@@ -76,19 +78,26 @@ bool proc_look(struct proc *p, pid_t pid)
 	return p->fds > 0 && p->size_kb > 0;
 }
 
-void proc_waited(const struct proc *p, pid_t pid, uint64_t waited_ns[PROC_VCPUS])
+void proc_open_waits(const struct proc *p, pid_t pid, int fd[PROC_VCPUS])
 {
-	char path[PATH_LEN], text[128];
-	unsigned long long ran, waited;
+	char path[PATH_LEN];
 
 	for (unsigned i = 0; i < PROC_VCPUS; i++) {
-		waited_ns[i] = 0;
-		if (!p->vcpu[i])
-			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, p->vcpu[i]);
-		if (read_text(path, text, sizeof(text)) &&
-		    sscanf(text, "%llu %llu", &ran, &waited) == 2)
-			waited_ns[i] = waited;
+		fd[i] = p->vcpu[i] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	}
+}
+
+void proc_waited(const int fd[PROC_VCPUS], uint64_t waited_ns[PROC_VCPUS])
+{
+	unsigned long long ran, waited;
+	char text[128];
+
+	for (unsigned i = 0; i < PROC_VCPUS; i++) {
+		ssize_t n = fd[i] >= 0 ? pread(fd[i], text, sizeof(text) - 1, 0) : 0;
+
+		text[n > 0 ? n : 0] = 0;
+		waited_ns[i] = sscanf(text, "%llu %llu", &ran, &waited) == 2 ? waited : 0;
 	}
 }
 

@@ -22,8 +22,11 @@ struct proc {
 /** False: it is gone, or going. */
 bool proc_look(struct proc *p, pid_t pid);
 
+/** Open what tells how long each vCPU waited; -1 for one that is not there. The caller closes them.
+ */
+void proc_open_waits(const struct proc *p, pid_t pid, int fd[PROC_VCPUS]);
 /** How long each vCPU, since its start, was ready to run and did not. */
-void proc_waited(const struct proc *p, pid_t pid, uint64_t waited_ns[PROC_VCPUS]);
+void proc_waited(const int fd[PROC_VCPUS], uint64_t waited_ns[PROC_VCPUS]);
 
 /** Whether it is on its way out: what it still waits for, it does in the kernel. */
 bool proc_leaving(pid_t pid);

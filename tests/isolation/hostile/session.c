@@ -245,6 +245,9 @@ static void clean_up(struct session *s)
 	watch_end(&s->watch);
 	evidence_free(&s->ev);
 	child_drop(&s->vmm);
+	for (unsigned i = 0; i < PROC_VCPUS; i++)
+		if (s->waits[i] >= 0)
+			close(s->waits[i]);
 	if (s->sock >= 0)
 		close(s->sock);
 	if (s->log >= 0)
@@ -263,6 +266,8 @@ void session_run(const struct session_config *c, struct finding *findings,
 			    .sock = -1,
 			    .log = -1};
 
+	for (unsigned i = 0; i < PROC_VCPUS; i++)
+		s.waits[i] = -1;
 	uint64_t begin = clock_ns(), lost[WITNESS_SLOTS], later[WITNESS_SLOTS];
 
 	witness_lost(c->witness, lost);

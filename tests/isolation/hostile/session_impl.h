@@ -33,10 +33,12 @@ struct session {
 	uint64_t left_ns;   /* when it was on its way out */
 	uint64_t resume_ns; /* when a daemon that stopped itself is to go on, 0: there is none */
 	uint64_t done_ns;   /* a scribble was over */
+	uint64_t seen_ns;   /* when it was last looked whether the VMM is on its way out */
 	bool over, killed;  /* by us */
 	bool tried;	    /* an attempt has begun, */
 	bool failed_before; /* and before that a legal operation had failed */
 	struct proc base, last;
+	int waits[PROC_VCPUS]; /* proc_open_waits(), once an attempt has begun */
 	struct noise noise;
 	/* Of the guest's counter (CONTAIN_CYCLES): the least that was seen. */
 	double ns_per_unit;
