@@ -74,7 +74,7 @@ static void try_pairs(struct run *r, bool live)
 {
 	const struct facts *f = &r->client.facts;
 	uint64_t before = told(r), accepted = 0;
-	uint32_t had[AS_GROUPS_MAX];
+	uint32_t had[AS_GROUPS_MAX] = {0};
 
 	for (uint32_t g = 0; g < groups_of(r); g++)
 		had[g] = parent_group_asid(&r->parent, g);
