@@ -48,6 +48,17 @@ const struct break_info break_table[BREAK_COUNT] = {
 	 "only the CVQ's group is put into its ASID; the others stay in the one that the last "
 	 "session had them in",
 	 "vdpa/groups.c: is_put()"},
+    [BREAK_NO_RESET_DEADLINE] =
+	{"no-reset-deadline", BREAK_IN_VMM,
+	 "a start or a reset that the device does not answer is waited for without end",
+	 "vdpa/watchdog.c: is_open()"},
+    [BREAK_STALL_VCPU] =
+	{"stall-vcpu", BREAK_IN_VMM,
+	 "a vCPU that resets the device stands still until the device has done so, for a second at "
+	 "most",
+	 "vdpa/device.c: device_reset()"},
+    [BREAK_LEAK_FDS] = {"leak-fds", BREAK_IN_VMM, "each start leaves an event fd open",
+			"vdpa/worker.c: start()"},
     [BREAK_SKIP_CHECK] =
 	{"skip-check", BREAK_IN_VMM,
 	 "one check on what the guest or the device says is left out: =NAME, or cvq-validate",

@@ -19,6 +19,7 @@
 
 #define OPEN_DEADLINE_MS 5000
 #define CLOSE_DEADLINE_MS 1000
+#define BROKEN_WAIT_MS 1000
 #define ARENA_IN_HOLE 0x40000000ull
 #define ARENA_ALIASED 0x01000000ull
 
@@ -275,7 +276,8 @@ bool device_reset(struct device *d, unsigned wait_ms)
 {
 	pthread_mutex_lock(&d->lock);
 	make_wish(d, WISH_RESET);
-	bool idle = wait_idle(d, wait_ms);
+	bool idle =
+	    wait_idle(d, broken(d->cfg.breaks, BREAK_STALL_VCPU) ? BROKEN_WAIT_MS : wait_ms);
 	pthread_mutex_unlock(&d->lock);
 	return idle;
 }

@@ -7,6 +7,7 @@
  * first of those: a thread cannot be made while one holds the process's memory map
  * (vhost_vdpa_va_map()).
  */
+#include "breaks.h"
 #include "clock.h"
 #include "device_impl.h"
 
@@ -16,7 +17,8 @@
 /* With the lock held, as below. */
 static bool is_open(const struct device *d)
 {
-	return !d->told && (d->busy || d->wish != WISH_NOTHING);
+	return !d->told && !broken(d->cfg.breaks, BREAK_NO_RESET_DEADLINE) &&
+	       (d->busy || d->wish != WISH_NOTHING);
 }
 
 static bool is_past(const struct timespec *t)

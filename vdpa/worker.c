@@ -123,6 +123,8 @@ static void start(struct device *d, uint64_t features, const struct device_queue
 	unsigned count = attach_queue_count(&d->attach, features);
 	struct err e = {0};
 
+	if (broken(d->cfg.breaks, BREAK_LEAK_FDS))
+		(void)eventfd(0, EFD_CLOEXEC);
 	trace_event(d->cfg.trace, "start", ",\"features\":\"0x%llx\",\"queues\":%u,\"cvq\":%u",
 		    (unsigned long long)features, count, cvq);
 	/*

@@ -9,6 +9,7 @@
 #include "fake_vhost.h"
 #include "guest_ring.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/virtio_net.h>
 #include <poll.h>
@@ -752,6 +753,66 @@ static void without_a_deadline_a_command_waits(void **state)
 	assert_int_equal(failures, 0);
 	device_close(d);
 }
+
+static void without_a_deadline_a_reset_waits(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	wish_ms = 50;
+	assert_int_equal(open_broken(1u << BREAK_NO_RESET_DEADLINE, 60, &e), 0);
+	fake.stall_ms = 300;
+	assert_false(device_reset(d, 5));
+	pass(200);
+	assert_int_equal(failures, 0);
+	fake.stall_ms = 0;
+	device_close(d);
+}
+
+static void who_stalls_waits_for_a_reset(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_broken(1u << BREAK_STALL_VCPU, 60, &e), 0);
+	fake.stall_ms = 200;
+	int64_t before = now_ms();
+	assert_true(device_reset(d, 5));
+	assert_in_range(now_ms() - before, 198, 900);
+	fake.stall_ms = 0;
+	device_close(d);
+}
+
+static unsigned open_files(void)
+{
+	unsigned n = 0;
+	DIR *dir = opendir("/proc/self/fd");
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static void who_leaks_has_a_file_more_for_each_start(void **state)
+{
+	struct device_queue q[3] = {{true, RING_NUM, 0, 0, 0}};
+	struct err e = {0};
+
+	(void)state;
+	for (int leaks = 0; leaks < 2; leaks++) {
+		assert_int_equal(open_broken(leaks ? 1u << BREAK_LEAK_FDS : 0, 60, &e), 0);
+		unsigned before = open_files();
+		for (int i = 0; i < 3; i++) {
+			device_start(d, 1ull << 32, q, 1);
+			for (int n = 0; n < 400 && !device_idle(d); n++)
+				pass(5);
+		}
+		assert_int_equal(open_files() - before, 3 * leaks);
+		device_close(d);
+	}
+}
 #endif
 
 static void closing_has_a_deadline(void **state)
@@ -960,6 +1021,9 @@ int main(void)
 		TEST(asking_again_gains_no_time),
 #if RINGFENCE_BREAKS
 		TEST(without_a_deadline_a_command_waits),
+		TEST(without_a_deadline_a_reset_waits),
+		TEST(who_stalls_waits_for_a_reset),
+		TEST(who_leaks_has_a_file_more_for_each_start),
 #endif
 		TEST(a_failed_start_is_told),
 		TEST(a_bad_control_ring_is_told),

@@ -163,6 +163,21 @@ static void a_stall_counts_without_the_machines_own_part(void **state)
 	assert_int_equal(f.seen_ns, 15 * MS);
 }
 
+static void a_vmm_that_is_broken_so_stalls_by_far(void **state)
+{
+	(void)state;
+	s.broken = true;
+	wait_for(100001, 200000);
+	attempt.to_ns = attempt.from_ns + 3000 * MS;
+	assert_false(violated(MAY_OK, ACKS(0, 0)));
+	s.stalls = true;
+	assert_true(violated(MAY_OK, ACKS(0, 0)));
+	wait_for(100000, 200000);
+	assert_false(violated(MAY_OK, ACKS(0, 0)));
+	attempt.to_ns = attempt.from_ns + 3000 * MS; /* an answer's time is not what is broken */
+	assert_false(violated(MAY_OK, ACKS(0, 0)));
+}
+
 static void noise_is_never_less_than_it_could_be(void **state)
 {
 	(void)state;
@@ -251,6 +266,7 @@ int main(void)
 	    TEST(only_the_readable_part_has_to_stay),
 	    TEST(a_stall_is_more_than_10_ms),
 	    TEST(a_stall_counts_without_the_machines_own_part),
+	    TEST(a_vmm_that_is_broken_so_stalls_by_far),
 	    TEST(noise_is_never_less_than_it_could_be),
 	    TEST(an_answer_has_its_time),
 	    TEST(a_vmm_ends_as_it_may),

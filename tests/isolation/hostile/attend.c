@@ -79,6 +79,7 @@ static void on_end(struct session *s)
 	    .ns_per_unit = s->ns_per_unit,
 	    .noise = &s->noise,
 	    .broken = s->c->brk != NULL,
+	    .stalls = s->c->stalls,
 	    .patience = clock_patience(),
 	};
 	judge_attempt(&s->findings[n], &seen);

@@ -11,6 +11,7 @@
 /* A process's own bookkeeping; memory that leaks does so at every fault. */
 #define SIZE_SLACK_KB 64
 #define ANON_SLACK_KB 256
+#define SURELY 10
 
 /* The first thing that is wrong is told. */
 static void __attribute__((format(printf, 3, 4)))
@@ -57,9 +58,9 @@ static void judge_times(struct finding *f, const struct sighting *s)
 
 	if (f->violated)
 		return;
-	if (f->longest_ns > STALL_NS * s->patience)
+	if (f->longest_ns > STALL_NS * s->patience * (s->stalls ? SURELY : 1))
 		violated(f, false, "a vCPU was stalled for %" PRIu64 " us", f->longest_ns / 1000);
-	if (f->took_ns > bound)
+	if (!s->broken && f->took_ns > bound)
 		violated(f, false, "it took %" PRIu64 " ms", f->took_ns / 1000000);
 	f->slow = f->violated;
 }
@@ -101,8 +102,9 @@ void judge_attempt(struct finding *f, const struct sighting *s)
 	judge_answer(f, s->fault->may);
 	if (!atomic_load(&s->result->done) && !s->broken && s->fault->kind != FAULT_CHANGE)
 		violated(f, false, "it was not carried out");
-	/* A VMM that is only slow has not shown what a break is for: the host is as likely why. */
-	if (!s->broken)
+	/* A VMM that is only slow has not shown what a break is for: the host is as likely why.
+	 * Unless that is what is broken, and by far. */
+	if (!s->broken || s->stalls)
 		judge_times(f, s);
 }
 

@@ -19,6 +19,7 @@ struct sighting {
 	double ns_per_unit; /* of the guest's counter, see CONTAIN_CYCLES */
 	const struct noise *noise;
 	bool broken;	   /* the VMM is, on purpose */
+	bool stalls;	   /* so that it keeps a vCPU waiting, by far */
 	unsigned patience; /* how many times as slow the host may be: clock_patience() */
 };
 

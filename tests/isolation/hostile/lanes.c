@@ -69,13 +69,27 @@ static void add_faults(struct plan *p, bool alone, bool waits, unsigned batch)
 	}
 }
 
+static bool is_broken_by(const struct lanes_config *c, enum control control)
+{
+	return c->brk && control_by_name(c->brk) == (int)control;
+}
+
+/* Whether a VMM meets several faults. A broken one does if what is broken piles up. */
+static bool together(const struct lanes_config *c)
+{
+	return !c->brk || is_broken_by(c, CONTROL_LEAK);
+}
+
 /*
  * What is wrong with the VMM of one fault is told with that. So it is with each of several if the
- * machine may have been why, so that each is tried again.
+ * machine may have been why, so that each is tried again, and with each if it is broken by what
+ * piles up.
  */
-static void share_blame(struct session_report *r, struct finding *f, unsigned count)
+static void share_blame(const struct lanes_config *c, struct session_report *r, struct finding *f,
+			unsigned count)
 {
-	bool excuse = r->noisy && !r->grave, share = r->violated && count && (excuse || count == 1);
+	bool excuse = r->noisy && !r->grave;
+	bool share = r->violated && count && (excuse || count == 1 || (c->brk && together(c)));
 
 	for (unsigned i = 0; i < count; i++) {
 		if (share && !f[i].violated) {
@@ -96,6 +110,7 @@ static void run_job(const struct plan *p, unsigned n)
 				    .brk = p->c->brk,
 				    .private_cvq = p->c->private_cvq,
 				    .verbose = p->c->verbose,
+				    .stalls = is_broken_by(p->c, CONTROL_STALL),
 				    .witness = &p->board->witness,
 				    .count = job->count};
 	struct finding findings[BATCH];
@@ -106,7 +121,7 @@ static void run_job(const struct plan *p, unsigned n)
 	for (unsigned i = 0; i < job->count; i++)
 		sc.fault[i] = &p->f->fault[job->fault[i]];
 	session_run(&sc, findings, &r->report[n]);
-	share_blame(&r->report[n], findings, job->count);
+	share_blame(p->c, &r->report[n], findings, job->count);
 	for (unsigned i = 0; i < job->count; i++) {
 		r->finding[job->fault[i]] = findings[i];
 		if (p->c->first && findings[i].violated)
@@ -165,9 +180,9 @@ static int run_all(struct plan *p, struct err *e)
 	if (!p->c->brk)
 		add_job(p);
 	add_faults(p, true, true, 1);
-	add_faults(p, false, true, p->c->brk ? 1 : BATCH_WAITING);
+	add_faults(p, false, true, together(p->c) ? BATCH_WAITING : 1);
 	unsigned waiting = p->jobs;
-	add_faults(p, false, false, p->c->brk ? 1 : BATCH);
+	add_faults(p, false, false, together(p->c) ? BATCH : 1);
 	if (!p->c->brk)
 		add_job(p);
 	p->tried = true;

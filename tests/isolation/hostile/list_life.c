@@ -86,14 +86,15 @@ static struct fault *add(struct faults *f, unsigned at, enum life_act act, uint3
 /* The device goes on as if nothing was: so must the guest. */
 static void add_passing(struct faults *f, unsigned at)
 {
+	static const enum life_act act[] = {LIFE_TWICE, LIFE_WRONG_ID, LIFE_SHORT, LIFE_REOPEN};
 	struct fault *late = add(f, at, LIFE_LATE, MAY_OK);
 
 	late->life.ms = 300;
 	late->waits = true;
-	add(f, at, LIFE_TWICE, MAY_OK);
-	add(f, at, LIFE_WRONG_ID, MAY_OK);
-	add(f, at, LIFE_SHORT, MAY_OK);
-	add(f, at, LIFE_REOPEN, MAY_OK);
+	if (at == RESET) /* which alone a guest might wait for in one write of a register */
+		late->controls = ON(STALL);
+	for (unsigned i = 0; i < sizeof(act) / sizeof(*act); i++)
+		add(f, at, act[i], MAY_OK)->controls = ON(LEAK);
 	late = add(f, at, LIFE_PAUSE, MAY_OK);
 	late->life.ms = 300;
 	late->waits = true;
@@ -141,6 +142,8 @@ static void add_endless(struct faults *f, unsigned at, enum life_act act)
 
 	add_lost(f, at, act);
 	new->life.msg_timeout_s = LONG_PATIENCE_S;
+	if (points[at].when == AT_START)
+		new->controls = ON(NO_RESET_DEADLINE);
 }
 
 /* @refused: no CVQ can be isolated then, and a VMM that goes on runs without that. */

@@ -20,6 +20,7 @@ struct session_config {
 	const char *device;    /* the name of the one device it may make */
 	const char *brk;       /* --break of the VMM, or NULL */
 	bool private_cvq, verbose;
+	bool stalls; /* what @brk does shows by how long a vCPU is kept waiting */
 	const struct witness *witness;
 	unsigned count;
 	const struct fault
