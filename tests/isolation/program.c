@@ -118,9 +118,10 @@ static void judge_end(struct program *p)
 	const struct tally *t = &p->ev->tally;
 	char how[220];
 
-	if (read && ((code == 0 && !t->violations && !t->skip[0]) || (code == 1 && t->violations)))
+	bool wrong = t->violations || t->failed;
+	if (read && ((code == 0 && !wrong && !t->skip[0]) || (code == 1 && wrong)))
 		p->ev->end = END_COMPLETE;
-	else if (read && code == 4 && t->skip[0] && !t->violations)
+	else if (read && code == 4 && t->skip[0] && !wrong)
 		finish(p, END_HOST_CANNOT, "%s", t->skip);
 	else {
 		launch_epitaph(p->c, &p->child, PROGRAM_LOG, how, sizeof(how));

@@ -88,10 +88,11 @@ static json_t *tally(const struct evidence *ev)
 {
 	const struct tally *t = &ev->tally;
 
-	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:o}", "end", end_name(ev->end), "detail",
-			 text(ev->detail), "legal", (json_int_t)t->legal, "attempts",
-			 (json_int_t)t->attempts, "violations", (json_int_t)t->violations, "unit",
-			 text(t->unit), "first", text(t->first), "note", text(t->note));
+	return json_pack("{s:s,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "end", end_name(ev->end),
+			 "detail", text(ev->detail), "legal", (json_int_t)t->legal, "attempts",
+			 (json_int_t)t->attempts, "violations", (json_int_t)t->violations, "failed",
+			 (json_int_t)t->failed, "unit", text(t->unit), "first", text(t->first),
+			 "note", text(t->note));
 }
 
 static json_t *run(const struct run *r, bool program)

@@ -17,10 +17,11 @@ static json_t *text(const char *s)
 
 void tally_print(FILE *f, const struct tally *t)
 {
-	json_t *j = json_pack("{s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "legal", (json_int_t)t->legal,
-			      "attempts", (json_int_t)t->attempts, "violations",
-			      (json_int_t)t->violations, "unit", text(t->unit), "first",
-			      text(t->first), "note", text(t->note), "skip", text(t->skip));
+	json_t *j =
+	    json_pack("{s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "legal", (json_int_t)t->legal,
+		      "attempts", (json_int_t)t->attempts, "violations", (json_int_t)t->violations,
+		      "failed", (json_int_t)t->failed, "unit", text(t->unit), "first",
+		      text(t->first), "note", text(t->note), "skip", text(t->skip));
 
 	json_dumpf(j, f, JSON_COMPACT);
 	fputc('\n', f);
@@ -44,17 +45,18 @@ const char *tally_grouped(uint64_t v, char buf[32])
 
 static int read_object(struct tally *t, json_t *j)
 {
-	json_int_t legal, attempts, violations;
+	json_int_t legal, attempts, violations, failed;
 	const char *unit, *first, *note, *skip;
 
-	if (json_unpack(j, "{s:I,s:I,s:I,s:s,s:s,s:s,s:s}", "legal", &legal, "attempts", &attempts,
-			"violations", &violations, "unit", &unit, "first", &first, "note", &note,
-			"skip", &skip) ||
-	    legal < 0 || attempts < 0 || violations < 0)
+	if (json_unpack(j, "{s:I,s:I,s:I,s:I,s:s,s:s,s:s,s:s}", "legal", &legal, "attempts",
+			&attempts, "violations", &violations, "failed", &failed, "unit", &unit,
+			"first", &first, "note", &note, "skip", &skip) ||
+	    legal < 0 || attempts < 0 || violations < 0 || failed < 0)
 		return -EINVAL;
 	*t = (struct tally){.legal = (uint64_t)legal,
 			    .attempts = (uint64_t)attempts,
-			    .violations = (uint64_t)violations};
+			    .violations = (uint64_t)violations,
+			    .failed = (uint64_t)failed};
 	snprintf(t->unit, sizeof(t->unit), "%s", unit);
 	snprintf(t->first, sizeof(t->first), "%s", first);
 	snprintf(t->note, sizeof(t->note), "%s", note);

@@ -5,11 +5,10 @@
  * attempted, or has nothing legal beside it, did not hold.
  *
  * Such a program is called as
- *   ringfence-X --tally --row NAME [--parent vduse|vdpa_sim] [--device NAME] [--private-cvq]
- * [--break NAME]
- *               [--full]
- * where --device names the one device it may make. It ends with 0 (no violations), 1 (some), 4 (it
- * cannot run here: tally.skip says why), 70 (own failure; the reason is on stderr).
+ *   ringfence-X --tally --row NAME [--parent vduse|vduse-mlx5|vdpa_sim] [--device NAME]
+ *               [--private-cvq] [--break NAME] [--full]
+ * where --device names the one device it may make. It ends with 0 (no violations, nothing failed),
+ * 1 (some), 4 (it cannot run here: tally.skip says why), 70 (own failure; the reason is on stderr).
  */
 #ifndef ISOLATION_TALLY_H
 #define ISOLATION_TALLY_H
@@ -20,9 +19,10 @@
 struct tally {
 	uint64_t legal;	     /* operations beside the attempts that had to work, and did */
 	uint64_t attempts;   /* what must not get through, or be answered as the rule says */
-	uint64_t violations; /* attempts that did, and legal operations that did not work */
+	uint64_t violations; /* attempts that did, or were not, and what a rule forbids besides */
+	uint64_t failed;     /* legal operations that did not work, which a busy host may do */
 	char unit[32];	     /* what an attempt is: "chains" */
-	char first[200];     /* the first violation, or "" */
+	char first[200];     /* the first violation, else the first failure, or "" */
 	char note[160];	     /* how it held, or what else is worth a line, or "" */
 	char skip[200];	     /* why it cannot run here, or "" */
 };

@@ -476,14 +476,21 @@ static struct finding program_isolated(const struct evidence *ev)
 	struct finding f = {0};
 	char all[32];
 
-	if (t->violations)
+	if (t->violations) {
 		answer(&f, VERDICT_BREACHED, "%" PRIu64 " of %" PRIu64 " %s: %s", t->violations,
 		       t->attempts, t->unit, t->first);
-	else if (!did_not_end(&f, ev) && !t->attempts)
+		return f;
+	}
+	if (did_not_end(&f, ev))
+		return f;
+	f.legal_failed = t->failed;
+	if (t->failed)
+		answer(&f, VERDICT_FAILED, "%s", t->first);
+	else if (!t->attempts)
 		answer(&f, VERDICT_NOT_TESTED, "nothing was attempted");
-	else if (ev->end == END_COMPLETE && !t->legal)
+	else if (!t->legal)
 		answer(&f, VERDICT_NOT_TESTED, "no legal operation was made beside the attempts");
-	else if (ev->end == END_COMPLETE)
+	else
 		answer(&f, VERDICT_HELD, "%s %s, none let through%s%s",
 		       tally_grouped(t->attempts, all), t->unit, t->note[0] ? "; " : "", t->note);
 	return f;
@@ -542,8 +549,8 @@ struct finding verdict_control(const struct row *row, const char *brk, const str
 
 bool verdict_try_again(const struct finding *f, const struct evidence *ev)
 {
-	return (f->verdict == VERDICT_NOT_TESTED || f->legal_failed) && ev->end == END_COMPLETE &&
-	       ev->hello_seen;
+	return ev->end == END_COMPLETE &&
+	       (f->legal_failed || (f->verdict == VERDICT_NOT_TESTED && ev->hello_seen));
 }
 
 struct finding verdict_row(const struct row *row, const struct finding *isolated,

@@ -14,6 +14,7 @@
 static const struct tally sample = {.legal = 7,
 				    .attempts = UINT64_C(1) << 40,
 				    .violations = 3,
+				    .failed = 2,
 				    .unit = "chains",
 				    .first = "a \"loop\" \\ of 2",
 				    .note = "by the way",
@@ -57,8 +58,8 @@ static void test_not_utf8(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const keys[] = {"legal", "attempts", "violations", "unit",
-					   "first", "note",	"skip"};
+	static const char *const keys[] = {"legal", "attempts", "violations", "failed",
+					   "unit",  "first",	"note",	      "skip"};
 	struct tally t;
 
 	(void)state;
@@ -72,8 +73,10 @@ static void test_refused(void **state)
 		assert_true(tally_read(&t, text) < 0);
 		free(text);
 	}
-	assert_true(tally_read(&t, "{\"legal\":-1,\"attempts\":0,\"violations\":0,\"unit\":\"\","
-				   "\"first\":\"\",\"note\":\"\",\"skip\":\"\"}") < 0);
+	assert_true(
+	    tally_read(&t,
+		       "{\"legal\":-1,\"attempts\":0,\"violations\":0,\"failed\":0,\"unit\":\"\","
+		       "\"first\":\"\",\"note\":\"\",\"skip\":\"\"}") < 0);
 }
 
 static void test_grouped(void **state)

@@ -795,7 +795,8 @@ static void test_try_again(void **state)
 					 (v == VERDICT_NOT_TESTED || v == VERDICT_FAILED) &&
 					     end == END_COMPLETE);
 			ev.hello_seen = false; /* it was no guest's */
-			assert_false(verdict_try_again(&f, &ev));
+			assert_int_equal(verdict_try_again(&f, &ev),
+					 v == VERDICT_FAILED && end == END_COMPLETE);
 		}
 	}
 }
@@ -852,6 +853,14 @@ static void test_program(void **state)
 	ev.tally = (struct tally){.legal = 2, .attempts = 3, .violations = 1};
 	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_BREACHED);
 	assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict, VERDICT_BREACHED);
+	/* What did not work is no breach, and shows no control. */
+	ev.tally = (struct tally){.legal = 2, .attempts = 3, .failed = 1};
+	f = verdict_isolated(&row, &ev);
+	assert_int_equal(f.verdict, VERDICT_FAILED);
+	assert_true(f.legal_failed);
+	assert_int_equal(verdict_control(&row, any_control(&row), &ev).verdict, VERDICT_NOT_TESTED);
+	ev.tally.violations = 1;
+	assert_int_equal(verdict_isolated(&row, &ev).verdict, VERDICT_BREACHED);
 	for (enum episode_end end = END_NOT_RUN; end <= END_PROGRAM_DIED; end++) {
 		enum verdict want = end == END_HOST_CANNOT ? VERDICT_SKIPPED : VERDICT_FAILED;
 

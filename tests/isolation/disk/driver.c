@@ -5,6 +5,7 @@
 
 #include "../../../vdpa/breaks.h"
 #include "../../../vdpa/clock.h"
+#include "../child.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -138,7 +139,7 @@ int driver_ask(struct driver *d, const struct places *p, uint32_t type, uint64_t
 	*status = UNSET;
 	(void)eventfd_read(d->call_fd, &calls);
 	offer(d, p, type);
-	const int64_t until = clock_ms() + ms;
+	const int64_t until = clock_ms() + ms * clock_patience();
 	/* Of a used ring that lies elsewhere only the call tells, and that comes behind the status.
 	 */
 	while (le16toh(__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE)) != d->avail_idx &&

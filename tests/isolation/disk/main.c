@@ -126,16 +126,17 @@ static void remove_files(struct daemon *v)
 /* ---- a row ---- */
 
 static int attack(const struct disk_row *row, const struct options *o, struct daemon *v,
-		  struct tally *t, struct err *e)
+		  struct bench *b, struct err *e)
 {
 	static struct driver d;
-	struct bench b = {.driver = &d, .file = v->fd, .tally = t};
 	int ret = driver_make(&d, o->breaks, e);
 
+	b->driver = &d;
+	b->file = v->fd;
 	if (!ret)
 		ret = driver_attach(&d, v->node, e);
 	if (!ret)
-		ret = disk_row_run(row, &b, e);
+		ret = disk_row_run(row, b, e);
 	driver_drop(&d);
 	return ret;
 }
@@ -144,6 +145,7 @@ static int run_row(const struct disk_row *row, const struct options *o, const ch
 		   struct tally *t, struct err *e)
 {
 	struct daemon v = {.fd = -1};
+	struct bench b = {.tally = t};
 	struct err late = {0};
 
 	*t = (struct tally){.unit = "attempts"};
@@ -151,13 +153,13 @@ static int run_row(const struct disk_row *row, const struct options *o, const ch
 	if (!ret)
 		ret = start(&v, ringfence, o, e);
 	if (!ret)
-		ret = attack(row, o, &v, t, e);
+		ret = attack(row, o, &v, &b, e);
 	int stopped = stop(&v, &late);
 	if (!ret && stopped) {
 		*e = late;
 		ret = stopped;
 	}
-	if (!ret && disk_judge_trace(v.trace, t))
+	if (!ret && disk_judge_trace(v.trace, &b))
 		ret = err_set(e, ERR_INTERNAL, EIO, "read", v.trace, "the trace is not whole");
 	if (!ret)
 		snprintf(
@@ -175,8 +177,8 @@ static void tell(const struct disk_row *row, const struct options *o, const stru
 	}
 	printf(" %s  %u %-14s %" PRIu64 " attempts, %" PRIu64 " violations; %" PRIu64
 	       " legal operations\n",
-	       t->violations ? "FAIL" : "PASS", row->number, row->name, t->attempts, t->violations,
-	       t->legal);
+	       t->violations || t->failed ? "FAIL" : "PASS", row->number, row->name, t->attempts,
+	       t->violations, t->legal);
 	if (t->first[0])
 		printf("       the first: %s\n", t->first);
 }
@@ -279,7 +281,7 @@ static int run(const struct options *o, const char *ringfence)
 			return EXIT_OWN;
 		}
 		tell(&disk_rows[i], o, &t);
-		if (t.violations)
+		if (t.violations || t.failed)
 			worst = EXIT_VIOLATED;
 	}
 	return worst;

@@ -13,6 +13,7 @@
 
 #define LEGAL_MS 3000
 #define NOTHING_MS 40
+#define PLACE_LEN 0x1000u
 #define ATTACK_SECTOR 8u /* of the disk; legal requests go to the next */
 
 enum kind { DESC, AVAIL, USED, HEADER, OUT, IN, STATUS, KINDS };
@@ -39,7 +40,7 @@ static bool fits(enum kind kind, const char *place)
 static const struct place {
 	const char *name;
 	uint64_t at;
-} places[] = {
+} places[DISK_PLACES] = {
     {"behind RAM, page 0", RAM_SIZE},
     {"behind RAM, page 1", RAM_SIZE + 0x1000},
     {"behind RAM, page 2", RAM_SIZE + 0x2000},
@@ -127,6 +128,7 @@ static void attempt(struct bench *b, enum kind kind, const struct place *place)
 	int status = driver_ask(b->driver, &p, type, ATTACK_SECTOR,
 				kind < HEADER || kind == STATUS ? NOTHING_MS : LEGAL_MS);
 	b->tally->attempts++;
+	b->aimed[place - places]++;
 	if (!driver_secret_kept(b->driver))
 		violated(b->tally, kind_name[kind], place->name, "the secrets were overwritten");
 	else if (!disk_kept(b, before))
@@ -169,35 +171,71 @@ int disk_row_run(const struct disk_row *row, struct bench *b, struct err *e)
 
 /* ---- the device's own account ---- */
 
-static void judge_line(const char *line, struct tally *t, unsigned *seen)
+/* An attempt may be refused at more than one address of its place, one after the other. */
+struct account {
+	unsigned seen, refused[DISK_PLACES];
+	bool at_it[DISK_PLACES];
+};
+
+static void note_refused(struct account *c, uint64_t from)
+{
+	for (unsigned i = 0; i < DISK_PLACES; i++) {
+		if (from < places[i].at || from - places[i].at >= PLACE_LEN)
+			continue;
+		c->refused[i] += !c->at_it[i];
+		c->at_it[i] = true;
+	}
+}
+
+static void judge_line(const char *line, struct tally *t, struct account *c)
 {
 	const char *at = strstr(line, "\"iova\":\"0x"), *len = strstr(line, "\"len\":");
 	char where[48];
 
-	if (!strstr(line, "\"ev\":\"translate\"") || !at || !len || strstr(line, "\"ok\":false"))
+	if (!strstr(line, "\"ev\":\"translate\"") || !at || !len)
 		return;
 	uint64_t from = strtoull(at + 8, NULL, 16), n = strtoull(len + 6, NULL, 10);
-	++*seen;
+	if (strstr(line, "\"ok\":false")) {
+		note_refused(c, from);
+		return;
+	}
+	c->seen++;
+	memset(c->at_it, 0, sizeof(c->at_it));
 	if (from < RAM_SIZE && n <= RAM_SIZE - from)
 		return;
 	snprintf(where, sizeof(where), "0x%" PRIx64, from);
 	violated(t, "the trace", where, "the device was translated to there");
 }
 
-int disk_judge_trace(const char *path, struct tally *t)
+/* What a device has not looked at has not been tried. */
+static void judge_account(struct tally *t, const struct account *c, const unsigned *aimed)
 {
+	for (unsigned i = 0; i < DISK_PLACES; i++) {
+		if (c->refused[i] >= aimed[i] || t->violations)
+			continue;
+		if (t->failed++ == 0)
+			snprintf(t->first, sizeof(t->first),
+				 "%s: the device was sent there %u times, and refused %u times",
+				 places[i].name, aimed[i], c->refused[i]);
+	}
+}
+
+int disk_judge_trace(const char *path, struct bench *b)
+{
+	struct account account = {0};
+	struct tally *t = b->tally;
 	char line[1024];
-	unsigned seen = 0;
 	bool ended = false;
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f)) {
-		judge_line(line, t, &seen);
+		judge_line(line, t, &account);
 		ended = strstr(line, "\"ev\":\"end\"") != NULL;
 	}
 	fclose(f);
 	/* Of each legal request its parts are in it. */
-	return ended && seen >= t->legal ? 0 : -EIO;
+	judge_account(t, &account, b->aimed);
+	return ended && account.seen >= t->legal ? 0 : -EIO;
 }

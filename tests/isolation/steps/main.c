@@ -44,13 +44,13 @@ static int run(const struct run_how *how, struct tally *t)
 			parent_name(how->parent), e.text);
 		return EXIT_FAILED;
 	}
-	return t->violations ? EXIT_BREACHED : EXIT_HELD;
+	return t->violations || t->failed ? EXIT_BREACHED : EXIT_HELD;
 }
 
 static void tell(const struct run_how *how, const struct tally *t, int code, int64_t ms)
 {
 	const struct steps_row *row = &steps_rows[how->row];
-	char attempts[32], legal[32], violations[32];
+	char attempts[32], legal[32], violations[32], failed[32];
 
 	printf(" %s  %2u %s/%-14s  %s attempts, %s legal operations  %.2f s\n",
 	       code == EXIT_HELD       ? "PASS"
@@ -60,9 +60,10 @@ static void tell(const struct run_how *how, const struct tally *t, int code, int
 	       row->number, parent_name(how->parent), row->name,
 	       tally_grouped(t->attempts, attempts), tally_grouped(t->legal, legal),
 	       (double)ms / 1000);
-	if (t->violations)
-		printf("       %s violations, the first: %s\n",
-		       tally_grouped(t->violations, violations), t->first);
+	if (t->violations || t->failed)
+		printf("       %s violations, %s legal operations failed, the first: %s\n",
+		       tally_grouped(t->violations, violations), tally_grouped(t->failed, failed),
+		       t->first);
 	if (t->skip[0] || t->note[0])
 		printf("       %s\n", t->skip[0] ? t->skip : t->note);
 	fflush(stdout);

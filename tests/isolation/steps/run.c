@@ -2,6 +2,8 @@
 /* How a row runs; see run.h. It must never leave a device behind, whatever its steps do. */
 #include "run.h"
 
+#include "../child.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,11 +29,10 @@ violated(struct run *r, bool legal, const char *what, va_list args)
 	/* Where one thing does not work, others may not either: there is no waiting for them all.
 	 */
 	if (legal)
-		r->client.patience_ms = BROKEN_MS;
+		r->client.patience_ms = BROKEN_MS * clock_patience();
 	/* What got through says more than what did not work, which a break may well cause first. */
-	if (t->violations++ && !(r->first_is_legal && !legal))
+	if (legal ? t->failed++ || t->violations : t->violations++)
 		return;
-	r->first_is_legal = legal;
 	int n = snprintf(t->first, sizeof(t->first), "%s, %s: %s",
 			 r->place == ALIASED ? "aliased" : "hole", r->step,
 			 legal ? "did not work: " : "");
@@ -145,7 +146,7 @@ static bool runs_here(const struct run *r, const struct step *s)
 /* Under a break one breach is all that is asked. */
 static bool enough(const struct run *r)
 {
-	return r->how->breaks && r->t->violations && !r->first_is_legal;
+	return r->how->breaks && r->t->violations;
 }
 
 /*
@@ -194,7 +195,7 @@ static int open_place(struct run *r, struct err *e)
 		ret =
 		    client_make(&r->client, r->parent.path, r->place, h->breaks, h->private_cvq, e);
 	r->client.set = &r->set;
-	r->client.patience_ms = h->breaks ? BROKEN_MS : LEGAL_MS;
+	r->client.patience_ms = (h->breaks ? BROKEN_MS : LEGAL_MS) * clock_patience();
 	r->client.after_ms = h->parent == PARENT_SIM ? SIM_AFTER_MS : 0;
 	return ret ? ret : client_open(&r->client, e);
 }
@@ -244,7 +245,7 @@ int run_row(const struct run_how *how, struct tally *t, struct err *e)
 		ret = run_place(&r, e);
 	}
 	/* A break that only keeps things from working has not shown what the row would see. */
-	if (how->breaks && r.first_is_legal)
-		t->violations = 0;
+	if (how->breaks && !t->violations)
+		t->failed = 0;
 	return ret;
 }

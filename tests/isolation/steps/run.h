@@ -28,11 +28,9 @@ struct run {
 	const char *step;
 	struct parent parent;
 	struct client client;
-	struct set set;	     /* the client's */
-	struct set other;    /* a second one, at IOVAs that are not its addresses */
-	bool excused;	     /* the step at work has said why there is nothing of it here */
-	bool first_is_legal; /* tally.first is a legal operation's failure: a breach is told instead
-			      */
+	struct set set;	  /* the client's */
+	struct set other; /* a second one, at IOVAs that are not its addresses */
+	bool excused;	  /* the step at work has said why there is nothing of it here */
 };
 
 /** ERR_HOST: it cannot run here. Else what happened is in *@t. */
@@ -58,7 +56,7 @@ struct steps {
 extern const struct steps steps_groups, steps_rings, steps_unmapped, steps_batches, steps_bad_maps,
     steps_maps, steps_suspend, steps_residue;
 
-/** A legal operation that worked, or a violation. */
+/** A legal operation that worked, or a failure: what it was for has not been tried. */
 bool run_legal(struct run *r, bool worked, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 /** The same for a call: 0, or what @e says. */
