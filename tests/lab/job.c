@@ -279,25 +279,6 @@ static void find_keeper(const char *pid, char *task, size_t len)
 		closedir(dir);
 }
 
-/*
- * On the console, which from now on takes all that the kernel says ("9"; to lower it again would
- * lose what is not yet printed): where every CPU is ("l"), if the task runs, or where all that wait
- * uninterruptibly are ("w").
- */
-static void ask_stacks(char state)
-{
-	const char keys[] = {'9', state == 'D' ? 'w' : 'l'};
-
-	for (size_t i = 0; i < sizeof(keys); i++) {
-		int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
-
-		if (fd < 0)
-			return;
-		(void)!write(fd, &keys[i], 1);
-		close(fd);
-	}
-}
-
 /* One process that would not die; false if it is the kernel's own: kthreadd, 2, or its child. */
 static bool tell_process(int port, const char *pid)
 {
@@ -310,10 +291,28 @@ static bool tell_process(int port, const char *pid)
 	if (!name || !end || sscanf(end, ") %c %d", &state, &parent) != 2 || parent == 2)
 		return false;
 	read_proc(task, "wchan", where, sizeof(where));
-	ask_stacks(state);
 	say(port, "ringfence-init: cannot be killed: process %s %.*s, state %c, in %s\n", pid,
 	    (int)(end + 1 - name), name, state, *where ? where : "?");
 	return true;
+}
+
+/*
+ * On the console, which from now on takes all that the kernel says ("9"; to lower it again would
+ * lose what is not yet printed): where all that wait uninterruptibly are ("w"), and where every CPU
+ * is ("l").
+ */
+static void ask_stacks(void)
+{
+	static const char keys[] = {'9', 'w', 'l'};
+
+	for (size_t i = 0; i < sizeof(keys); i++) {
+		int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		(void)!write(fd, &keys[i], 1);
+		close(fd);
+	}
 }
 
 static unsigned tell_stuck(int port)
@@ -326,6 +325,8 @@ static unsigned tell_stuck(int port)
 		count += atoi(entry->d_name) > 2 && tell_process(port, entry->d_name);
 	if (dir)
 		closedir(dir);
+	if (count)
+		ask_stacks();
 	return count;
 }
 

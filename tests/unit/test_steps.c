@@ -179,6 +179,9 @@ static void test_options(void **state)
 	assert_int_equal(PARSE(&o, "--row", "batches", "--row", "residue"), 0);
 	assert_int_equal(o.rows, 1u << STEPS_ROW_BATCHES | 1u << STEPS_ROW_RESIDUE);
 
+	assert_int_equal(PARSE(&o, "--parent", "vduse-mlx5"), 0);
+	assert_int_equal(o.parents, 1u << PARENT_MLX5);
+
 	assert_int_not_equal(PARSE(&o, "--row", "batch"), 0);
 	assert_int_not_equal(PARSE(&o, "--parent", "mlx5"), 0);
 	assert_int_not_equal(PARSE(&o, "--device", "../x"), 0);

@@ -229,8 +229,8 @@ static void tell_slow(const struct plan *p)
 				p->board->result.finding[i].what);
 }
 
-/* One VMM after another, on a machine that now has nothing else to do; the last time each fault
- * alone. */
+/* One VMM after another, on a machine that now has nothing else to do; the last two times
+ * each fault alone. */
 static int try_again(struct plan *p, struct err *e)
 {
 	unsigned jobs = p->jobs;
@@ -239,13 +239,13 @@ static int try_again(struct plan *p, struct err *e)
 		if (!p->job[n].count && try_sane_again(p, n, e))
 			return -1;
 	for (unsigned n = 1; n < TRIES; n++) {
-		bool last = n + 1 == TRIES;
+		bool alone = n + 2 >= TRIES;
 		unsigned from = p->jobs;
 
 		tell_slow(p);
 		add_faults(p, true, true, 1);
-		add_faults(p, false, true, last ? 1 : BATCH_WAITING);
-		add_faults(p, false, false, last ? 1 : BATCH);
+		add_faults(p, false, true, alone ? 1 : BATCH_WAITING);
+		add_faults(p, false, false, alone ? 1 : BATCH);
 		if (p->jobs > from && run_lanes(p, from, p->jobs, 1, e))
 			return -1;
 	}

@@ -11,7 +11,7 @@
 #include "row.h"
 #include "session.h"
 
-#define SESSIONS_MAX 320
+#define SESSIONS_MAX 999 /* the names of their devices have three digits */
 
 struct lanes_config {
 	const char *ringfence, *device; /* devices are called by that and three digits */

@@ -76,8 +76,9 @@ static void note_violation(struct tally *t, const char *who, const char *what)
 		snprintf(t->first, sizeof(t->first), "%.60s: %.130s", who, what);
 }
 
+/* @all: none of them may be left out. */
 static void add_up(struct tally *t, const struct hostile_row *row, const struct faults *f,
-		   const struct lanes_result *r)
+		   const struct lanes_result *r, bool all)
 {
 	uint64_t longest = 0, slowest = 0, end = 0;
 	unsigned vmms = 0;
@@ -85,6 +86,8 @@ static void add_up(struct tally *t, const struct hostile_row *row, const struct 
 	for (unsigned i = 0; i < f->count; i++) {
 		const struct finding *one = &r->finding[i];
 		t->attempts += one->attempted;
+		if (all && !one->attempted && !one->violated)
+			note_violation(t, f->fault[i].name, "it was not tried");
 		if (one->violated)
 			note_violation(t, f->fault[i].name, one->what);
 		longest = one->longest_ns > longest ? one->longest_ns : longest;
@@ -148,7 +151,7 @@ static int run_row(const struct hostile_row *row, const struct options *o, const
 		fprintf(stderr, "ringfence-hostile: %s\n", e.text);
 		return EXIT_OWN;
 	}
-	add_up(&t, row, &f, r);
+	add_up(&t, row, &f, r, !o->brk);
 	for (unsigned i = 0; i < f.count && (o->verbose || t.violations); i++)
 		if (o->verbose || r->finding[i].violated)
 			tell_fault(&f.fault[i], &r->finding[i]);

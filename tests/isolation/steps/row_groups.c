@@ -69,7 +69,7 @@ static void check_move(struct run *r, uint32_t had[], uint32_t group, uint32_t a
 	}
 }
 
-/* Every pair of numbers. What is legal (and @live is not) moves a group, and is put back. */
+/* Every pair of numbers. What is legal (and @live is not) moves a group; then all go to ASID 0. */
 static void try_pairs(struct run *r, bool live)
 {
 	const struct facts *f = &r->client.facts;
@@ -88,6 +88,10 @@ static void try_pairs(struct run *r, bool live)
 			    "SET_GROUP_ASID(group %u, ASID %u)%s: %d", group, asid,
 			    live ? " after DRIVER_OK" : "", ret);
 	}
+	/* The last legal pair has left each group where the arena may be. */
+	for (uint32_t g = 0; g < f->groups && !live; g++)
+		accepted +=
+		    run_legal(r, set_group(r, g, 0) == 0, "SET_GROUP_ASID(group %u, ASID 0)", g);
 	if (run_can_ask(r)) {
 		uint64_t heard = told(r) - before;
 		run_attempt(r, heard == accepted,
@@ -175,8 +179,8 @@ static void without_owner(struct run *r)
 	if (!run_legal_call(r, vhost_open(&c->vhost, c->path, &e), &e))
 		return;
 	uint64_t before = told(r);
-	for (uint32_t group = 0; group < 2; group++)
-		for (uint32_t asid = 0; asid < 2; asid++)
+	for (uint32_t group = 0; group < c->facts.groups; group++)
+		for (uint32_t asid = 0; asid < c->facts.spaces; asid++)
 			run_attempt(r, set_group(r, group, asid) == -EPERM,
 				    "SET_GROUP_ASID(group %u, ASID %u) by nobody", group, asid);
 	for (uint32_t asid = 0; asid < 2; asid++)
