@@ -550,7 +550,8 @@ struct finding verdict_control(const struct row *row, const char *brk, const str
 bool verdict_try_again(const struct finding *f, const struct evidence *ev)
 {
 	return ev->end == END_COMPLETE &&
-	       (f->legal_failed || (f->verdict == VERDICT_NOT_TESTED && ev->hello_seen));
+	       (f->legal_failed ||
+		(f->verdict == VERDICT_NOT_TESTED && (ev->hello_seen || ev->tally.unit[0])));
 }
 
 struct finding verdict_row(const struct row *row, const struct finding *isolated,

@@ -797,6 +797,10 @@ static void test_try_again(void **state)
 			ev.hello_seen = false; /* it was no guest's */
 			assert_int_equal(verdict_try_again(&f, &ev),
 					 v == VERDICT_FAILED && end == END_COMPLETE);
+			ev.tally.unit[0] = 'x'; /* but a program's */
+			assert_int_equal(verdict_try_again(&f, &ev),
+					 (v == VERDICT_NOT_TESTED || v == VERDICT_FAILED) &&
+					     end == END_COMPLETE);
 		}
 	}
 }

@@ -20,6 +20,7 @@
 #define NUM 8u
 #define UNSET 0xee
 #define LOOK_MS 2
+#define AFTER_MS 40 /* from the status to the call */
 
 const struct places own_places = {DESC_AT, AVAIL_AT, USED_AT, HEADER_AT, DATA_AT, STATUS_AT};
 
@@ -133,20 +134,24 @@ int driver_ask(struct driver *d, const struct places *p, uint32_t type, uint64_t
 	struct vring_used *used = (struct vring_used *)(void *)driver_ram(d, USED_AT);
 	volatile uint8_t *status = driver_ram(d, STATUS_AT);
 	eventfd_t calls;
-	bool called = false;
+	bool called = false, answered = false;
 
 	memcpy(driver_ram(d, HEADER_AT), &header, sizeof(header));
 	*status = UNSET;
 	(void)eventfd_read(d->call_fd, &calls);
 	offer(d, p, type);
-	const int64_t until = clock_ms() + ms * clock_patience();
+	int64_t until = clock_ms() + ms * clock_patience();
 	/* Of a used ring that lies elsewhere only the call tells, and that comes behind the status.
 	 */
 	while (le16toh(__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE)) != d->avail_idx &&
-	       !(called && *status != UNSET) && clock_left(until)) {
+	       !(called && answered) && clock_left(until)) {
 		struct pollfd call = {.fd = d->call_fd, .events = POLLIN};
 
 		called |= poll(&call, 1, LOOK_MS) > 0 && !eventfd_read(d->call_fd, &calls);
+		if (!answered && *status != UNSET) {
+			answered = true;
+			until = clock_ms() + AFTER_MS * clock_patience();
+		}
 	}
 	return *status == UNSET ? NO_ANSWER : *status;
 }

@@ -126,7 +126,7 @@ static void attempt(struct bench *b, enum kind kind, const struct place *place)
 	if (pwrite(b->file, before, SECTOR, ATTACK_SECTOR * SECTOR) != SECTOR)
 		violated(b->tally, "the disk", "from outside", "it cannot be written");
 	int status = driver_ask(b->driver, &p, type, ATTACK_SECTOR,
-				kind < HEADER || kind == STATUS ? NOTHING_MS : LEGAL_MS);
+				kind < USED || kind == STATUS ? NOTHING_MS : LEGAL_MS);
 	b->tally->attempts++;
 	b->aimed[place - places]++;
 	if (!driver_secret_kept(b->driver))

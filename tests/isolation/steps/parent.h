@@ -19,9 +19,7 @@ enum parent_kind { PARENT_VDUSE, PARENT_MLX5, PARENT_SIM, PARENT_KINDS };
 
 static inline const char *parent_name(enum parent_kind kind)
 {
-	static const char *const names[PARENT_KINDS] = {"vduse", "vduse-mlx5", "vdpa_sim"};
-
-	return names[kind];
+	return kind == PARENT_SIM ? "vdpa_sim" : kind == PARENT_MLX5 ? "vduse-mlx5" : "vduse";
 }
 
 struct parent {
