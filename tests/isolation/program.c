@@ -116,9 +116,9 @@ static void judge_end(struct program *p)
 	int code = child_code(&p->child);
 	bool read = read_tally(p);
 	const struct tally *t = &p->ev->tally;
+	bool wrong = t->violations || t->failed;
 	char how[220];
 
-	bool wrong = t->violations || t->failed;
 	if (read && ((code == 0 && !wrong && !t->skip[0]) || (code == 1 && wrong)))
 		p->ev->end = END_COMPLETE;
 	else if (read && code == 4 && t->skip[0] && !wrong)

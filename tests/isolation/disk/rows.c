@@ -235,7 +235,7 @@ int disk_judge_trace(const char *path, struct bench *b)
 		ended = strstr(line, "\"ev\":\"end\"") != NULL;
 	}
 	fclose(f);
-	/* Of each legal request its parts are in it. */
 	judge_account(t, &account, b->aimed);
+	/* Of each legal request its parts are in it. */
 	return ended && account.seen >= t->legal ? 0 : -EIO;
 }

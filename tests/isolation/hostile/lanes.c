@@ -69,6 +69,18 @@ static void add_faults(struct plan *p, bool alone, bool waits, unsigned batch)
 	}
 }
 
+/* Those that wait, then the others, several to a session or not. How many jobs there are up to
+ * those. */
+static unsigned add_all(struct plan *p, bool several)
+{
+	add_faults(p, true, true, 1);
+	add_faults(p, false, true, several ? BATCH_WAITING : 1);
+	unsigned waiting = p->jobs;
+
+	add_faults(p, false, false, several ? BATCH : 1);
+	return waiting;
+}
+
 static bool is_broken_by(const struct lanes_config *c, enum control control)
 {
 	return c->brk && control_by_name(c->brk) == (int)control;
@@ -179,10 +191,7 @@ static int run_all(struct plan *p, struct err *e)
 {
 	if (!p->c->brk)
 		add_job(p);
-	add_faults(p, true, true, 1);
-	add_faults(p, false, true, together(p->c) ? BATCH_WAITING : 1);
-	unsigned waiting = p->jobs;
-	add_faults(p, false, false, together(p->c) ? BATCH : 1);
+	unsigned waiting = add_all(p, together(p->c));
 	if (!p->c->brk)
 		add_job(p);
 	p->tried = true;
@@ -243,9 +252,7 @@ static int try_again(struct plan *p, struct err *e)
 		unsigned from = p->jobs;
 
 		tell_slow(p);
-		add_faults(p, true, true, 1);
-		add_faults(p, false, true, alone ? 1 : BATCH_WAITING);
-		add_faults(p, false, false, alone ? 1 : BATCH);
+		add_all(p, !alone);
 		if (p->jobs > from && run_lanes(p, from, p->jobs, 1, e))
 			return -1;
 	}
