@@ -85,4 +85,7 @@ int arch_vcpu_init(const struct vm *vm, int fd, unsigned id, unsigned count,
 int arch_vcpu_exit(int fd, struct kvm_run *run, const struct bus *ports, char *why, size_t len)
     __attribute__((warn_unused_result));
 
+/** Where a vCPU that is outside its guest stands in it, as one line of at most @len bytes. */
+void arch_vcpu_where(int fd, char *text, size_t len);
+
 #endif

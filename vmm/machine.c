@@ -231,6 +231,11 @@ bool machine_wait(struct machine *m, int stop_fd, struct machine_end *end)
 	return ended;
 }
 
+void machine_where(struct machine *m, void (*say)(void *ctx, const char *line), void *ctx)
+{
+	vcpus_where(m->vcpus, PAUSE_DEADLINE_MS, say, ctx);
+}
+
 /*
  * vCPUs first: their handlers reach everything else. Then the device, whose thread reaches the
  * registers and guest RAM; if that thread outlives the close, both have to stay.

@@ -80,6 +80,12 @@ int machine_start(struct machine *m, struct err *e);
 bool machine_wait(struct machine *m, int stop_fd, struct machine_end *end);
 
 /**
+ * One line to @say for each vCPU, of where its guest has brought it; after machine_wait() gave up
+ * on it.
+ */
+void machine_where(struct machine *m, void (*say)(void *ctx, const char *line), void *ctx);
+
+/**
  * Stop everything and free it: at once, or within 6 s when device or judge don't answer. False if a
  * thread is stuck in the kernel: then what it may touch is left alone, @cfg must live on, and only
  * the end of the process cleans up.

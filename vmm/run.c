@@ -96,6 +96,11 @@ static void on_stage(void *ctx, const char *name)
 	say_verbose(r, name);
 }
 
+static void on_where(void *ctx, const char *line)
+{
+	say_verbose(ctx, line);
+}
+
 static void on_log(void *ctx, const char *line)
 {
 	say(ctx, line);
@@ -245,6 +250,8 @@ static void *machine_thread(void *arg)
 		r->stuck = end.e.kind == ERR_TIMEOUT; /* the device's thread, in its open */
 	} else {
 		r->ended = machine_start(m, &end.e) || machine_wait(m, r->stop_fd, &end);
+		if (!r->ended && r->opts.verbose)
+			machine_where(m, on_where, r);
 		r->stuck = !machine_destroy(m);
 	}
 	if (m && r->stuck)

@@ -252,6 +252,24 @@ void vcpus_resume(struct vcpus *all)
 	pthread_mutex_unlock(&all->lock);
 }
 
+void vcpus_where(struct vcpus *all, unsigned deadline_ms, void (*say)(void *ctx, const char *line),
+		 void *ctx)
+{
+	char where[240], line[272];
+
+	bool out = vcpus_pause(all, deadline_ms);
+	for (unsigned i = 0; i < all->cfg.count; i++) {
+		/* Only of one that is outside: KVM_RUN holds what KVM_GET_REGS would wait for. */
+		if (out)
+			arch_vcpu_where(all->vcpu[i].fd, where, sizeof(where));
+		else
+			snprintf(where, sizeof(where), "one of them does not leave the guest");
+		snprintf(line, sizeof(line), "vCPU %u: %s", i, where);
+		say(ctx, line);
+	}
+	vcpus_resume(all);
+}
+
 static bool all_finished(const struct vcpus *all)
 {
 	for (unsigned i = 0; i < all->cfg.count; i++)

@@ -46,6 +46,13 @@ bool vcpus_pause(struct vcpus *all, unsigned deadline_ms) __attribute__((warn_un
 void vcpus_resume(struct vcpus *all);
 
 /**
+ * One line to @say for each vCPU, of where in the guest it is: for whoever asks why one has not
+ * come to its end. Holds them all for that, at most @deadline_ms.
+ */
+void vcpus_where(struct vcpus *all, unsigned deadline_ms, void (*say)(void *ctx, const char *line),
+		 void *ctx);
+
+/**
  * End all vCPUs and join their threads; not from one of them. False if one is still stuck after
  * @deadline_ms: then nothing that a handler may touch can be freed, and vcpus_destroy() must not be
  * called.

@@ -243,3 +243,51 @@ int arch_vcpu_exit(int fd, struct kvm_run *run, const struct bus *ports, char *w
 		return ret;
 	}
 }
+
+/* The highest vector of the 256 bits that a local APIC has at @offset, or -1 (SDM vol. 3, 11.8.4).
+ */
+static int highest(const struct kvm_lapic_state *apic, unsigned offset)
+{
+	for (int word = 7; word >= 0; word--) {
+		uint32_t bits;
+		memcpy(&bits, apic->regs + offset + word * 16, sizeof(bits));
+		if (bits)
+			return word * 32 + 31 - __builtin_clz(bits);
+	}
+	return -1;
+}
+
+/* How long until its TSC deadline timer fires, in cycles; 0 if it is not set, or late. */
+static uint64_t timer_left(int fd)
+{
+	union {
+		struct kvm_msrs head;
+		uint8_t room[sizeof(struct kvm_msrs) + 2 * sizeof(struct kvm_msr_entry)];
+	} m = {.head = {.nmsrs = 2}};
+	struct kvm_msr_entry *deadline = &m.head.entries[0], *now = &m.head.entries[1];
+
+	deadline->index = X86_MSR_TSC_DEADLINE;
+	now->index = X86_MSR_TSC;
+	if (ioctl(fd, KVM_GET_MSRS, &m) != 2 || deadline->data < now->data)
+		return 0;
+	return deadline->data - now->data;
+}
+
+void arch_vcpu_where(int fd, char *text, size_t len)
+{
+	struct kvm_lapic_state apic;
+	struct kvm_mp_state state;
+	struct kvm_regs regs;
+
+	if (ioctl(fd, KVM_GET_REGS, &regs) || ioctl(fd, KVM_GET_MP_STATE, &state) ||
+	    ioctl(fd, KVM_GET_LAPIC, &apic))
+		snprintf(text, len, "not known: %s", strerrordesc_np(errno));
+	else
+		snprintf(text, len,
+			 "rip 0x%llx, rsp 0x%llx, rflags 0x%llx, mp_state %u, "
+			 "highest interrupt in service %d, requested %d, timer in %llu cycles",
+			 (unsigned long long)regs.rip, (unsigned long long)regs.rsp,
+			 (unsigned long long)regs.rflags, state.mp_state,
+			 highest(&apic, X86_LAPIC_ISR), highest(&apic, X86_LAPIC_IRR),
+			 (unsigned long long)timer_left(fd));
+}

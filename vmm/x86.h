@@ -35,6 +35,8 @@
 #define X86_GSI_SERIAL 4u
 #define X86_PORT_PANIC 0x505u
 #define X86_LAPIC 0xfee00000u
+#define X86_LAPIC_ISR 0x100u
+#define X86_LAPIC_IRR 0x200u
 #define X86_IOAPIC 0xfec00000u
 
 #define X86_PTE_PRESENT 0x001u
@@ -53,6 +55,8 @@
 
 #define X86_LINUX_SEL_SHIFT 8u /* Linux's __BOOT_CS and __BOOT_DS are one entry further on */
 #define X86_MSR_MTRR_DEF_TYPE 0x2ffu
+#define X86_MSR_TSC 0x10u
+#define X86_MSR_TSC_DEADLINE 0x6e0u
 #define X86_MTRR_ENABLE 0x800u
 #define X86_MTRR_WRITE_BACK 6u
 

@@ -181,14 +181,21 @@ static void last_line(const char *path, char *line, size_t len)
 			*p = '.';
 }
 
+void launch_last_words(const struct episode_config *c, const char *log, char *buf, size_t len)
+{
+	char path[512];
+
+	launch_path(c, log, path, sizeof(path));
+	last_line(path, buf, len);
+}
+
 void launch_epitaph(const struct episode_config *c, const struct child *child, const char *log,
 		    char *buf, size_t len)
 {
-	char how[40], path[512], words[170] = "";
+	char how[40], words[170] = "";
 
 	child_how(child, how, sizeof(how));
-	launch_path(c, log, path, sizeof(path));
 	if (child_code(child) >= 0)
-		last_line(path, words, sizeof(words));
+		launch_last_words(c, log, words, sizeof(words));
 	snprintf(buf, len, "%s%s%s", how, words[0] ? ": " : "", words);
 }

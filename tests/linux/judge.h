@@ -41,7 +41,8 @@ bool stop_device(pid_t pid);
 /** The VMM on @node with console output to the file @out; what is typed goes to *@in. @cmdline is
  * added to what every guest is told. @state: a file, or NULL. */
 struct vmm {
-	const char *node, *cmdline, *state, *announce; /* the last two may be NULL */
+	const char *node, *cmdline;
+	const char *state, *announce, *timeout; /* may be NULL */
 	int out;
 	int in; /* set by vmm_start(); the caller's to close */
 	pid_t pid;

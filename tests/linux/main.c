@@ -18,6 +18,7 @@ struct scenario {
 	const char *name, *mode, *cmdline; /* @cmdline: what is added to the common one */
 	const char *announce;		   /* how the device is, or NULL: as the VMM finds right */
 	const char *typed;		   /* at its console, or NULL */
+	const char *timeout;		   /* seconds, or NULL: the common one */
 	const char *says[6];		   /* lines, or parts of them, that have to come */
 	int code;
 	bool network; /* whether the device's end is looked at */
@@ -83,6 +84,12 @@ static const struct scenario scenarios[] = {
      .mode = "echo",
      .typed = "hello in there\n",
      .says = {TEST_SAYS "heard \"hello in there\"", "switched off"}},
+    /* Up or not by then, it is still there, and each of its CPUs somewhere. */
+    {.name = "too-late",
+     .mode = "echo",
+     .timeout = "8",
+     .says = {"deadline passed while running the guest", "vCPU 0: rip 0x", "vCPU 1: rip 0x"},
+     .code = 124},
     {.name = "flood",
      .mode = "flood",
      .says = {TEST_SAYS "line 0 of", TEST_SAYS "line 149 of", "switched off"}},
@@ -106,7 +113,8 @@ static void type(const struct scenario *s, const char *console, int to)
 static int run_vmm(const struct scenario *s, const char *node, char *console, size_t len)
 {
 	char cmdline[512];
-	struct vmm v = {.node = node, .cmdline = cmdline, .announce = s->announce};
+	struct vmm v = {
+	    .node = node, .cmdline = cmdline, .announce = s->announce, .timeout = s->timeout};
 
 	snprintf(cmdline, sizeof(cmdline), TEST_WORD "%s %s", s->mode,
 		 s->cmdline ? s->cmdline : "");
