@@ -52,6 +52,10 @@ const struct break_info break_table[BREAK_COUNT] = {
 	{"no-reset-deadline", BREAK_IN_VMM,
 	 "a start or a reset that the device does not answer is waited for without end",
 	 "vdpa/watchdog.c: is_open()"},
+    [BREAK_NO_CLOSE_DEADLINE] = {"no-close-deadline", BREAK_IN_VMM,
+				 "a device that does not answer to its close is waited for without "
+				 "end",
+				 "vdpa/device.c: device_close()"},
     [BREAK_STALL_VCPU] =
 	{"stall-vcpu", BREAK_IN_VMM,
 	 "a vCPU that resets the device stands still until the device has done so, for a second at "

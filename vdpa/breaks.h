@@ -25,6 +25,7 @@ enum break_id {
 	BREAK_NO_DEADLINE,  /* a command may take for ever */
 	BREAK_KEEP_GROUPS,  /* groups that are not the CVQ's keep the ASID that they are in */
 	BREAK_NO_RESET_DEADLINE, /* a start or a reset may take for ever */
+	BREAK_NO_CLOSE_DEADLINE, /* a close may take for ever */
 	BREAK_STALL_VCPU,	 /* a vCPU waits for the device */
 	BREAK_LEAK_FDS,		 /* files pile up */
 	BREAK_SKIP_CHECK,	 /* C10: one check of virtio/check.h is left out */

@@ -20,6 +20,7 @@
 #define OPEN_DEADLINE_MS 5000
 #define CLOSE_DEADLINE_MS 1000
 #define BROKEN_WAIT_MS 1000
+#define BROKEN_CLOSE_MS 600000
 #define ARENA_IN_HOLE 0x40000000ull
 #define ARENA_ALIASED 0x01000000ull
 
@@ -188,7 +189,8 @@ static void make_wish(struct device *d, enum wish wish)
 
 bool device_close(struct device *d)
 {
-	struct timespec until = clock_after(CLOSE_DEADLINE_MS);
+	bool patient = broken(d->cfg.breaks, BREAK_NO_CLOSE_DEADLINE);
+	struct timespec until = clock_after(patient ? BROKEN_CLOSE_MS : CLOSE_DEADLINE_MS);
 
 	watchdog_stop(d);
 	pthread_mutex_lock(&d->lock);

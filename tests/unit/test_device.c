@@ -769,6 +769,17 @@ static void without_a_deadline_a_reset_waits(void **state)
 	device_close(d);
 }
 
+static void without_a_deadline_a_close_waits(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(open_broken(1u << BREAK_NO_CLOSE_DEADLINE, 60, &e), 0);
+	fake.stall_ms = 1800;
+	assert_true(device_close(d));
+	fake.stall_ms = 0;
+}
+
 static void who_stalls_waits_for_a_reset(void **state)
 {
 	struct err e = {0};
@@ -1022,6 +1033,7 @@ int main(void)
 #if RINGFENCE_BREAKS
 		TEST(without_a_deadline_a_command_waits),
 		TEST(without_a_deadline_a_reset_waits),
+		TEST(without_a_deadline_a_close_waits),
 		TEST(who_stalls_waits_for_a_reset),
 		TEST(who_leaks_has_a_file_more_for_each_start),
 #endif

@@ -144,6 +144,8 @@ static void add_endless(struct faults *f, unsigned at, enum life_act act)
 	new->life.msg_timeout_s = LONG_PATIENCE_S;
 	if (points[at].when == AT_START)
 		new->controls = ON(NO_RESET_DEADLINE);
+	if (at == CLOSE)
+		new->controls = ON(NO_CLOSE_DEADLINE);
 }
 
 /* @refused: no CVQ can be isolated then, and a VMM that goes on runs without that. */
@@ -189,7 +191,7 @@ static void list_default(struct faults *f)
 	add_lost(f, GROUP, LIFE_STOP);
 	add_lost(f, READY, LIFE_FAIL);
 	add_lost(f, LIVE, LIFE_USURP);
-	add_lost(f, CLOSE, LIFE_STOP);
+	add_endless(f, CLOSE, LIFE_STOP);
 	for (unsigned i = 0; i < sizeof(passing) / sizeof(*passing); i++)
 		add_passing(f, passing[i]);
 	for (unsigned i = 0; i < sizeof(refused) / sizeof(*refused); i++)

@@ -11,12 +11,19 @@
 #define ON(control) (1U << CONTROL_##control)
 
 const char *const control_names[CONTROLS] = {
-    [CONTROL_NO_DEADLINE] = "no-deadline",    [CONTROL_UNASKED] = "skip-check=svq-unasked",
-    [CONTROL_INDEX] = "skip-check=svq-index", [CONTROL_ID] = "skip-check=svq-id",
-    [CONTROL_LEN] = "skip-check=svq-len",     [CONTROL_ACK] = "skip-check=svq-ack",
-    [CONTROL_LATE] = "skip-check=cvq-late",   [CONTROL_UNSEALED] = "unsealed",
-    [CONTROL_SHARED] = "shared-memfd",	      [CONTROL_NO_RESET_DEADLINE] = "no-reset-deadline",
-    [CONTROL_STALL] = "stall-vcpu",	      [CONTROL_LEAK] = "leak-fds",
+    [CONTROL_NO_DEADLINE] = "no-deadline",
+    [CONTROL_UNASKED] = "skip-check=svq-unasked",
+    [CONTROL_INDEX] = "skip-check=svq-index",
+    [CONTROL_ID] = "skip-check=svq-id",
+    [CONTROL_LEN] = "skip-check=svq-len",
+    [CONTROL_ACK] = "skip-check=svq-ack",
+    [CONTROL_LATE] = "skip-check=cvq-late",
+    [CONTROL_UNSEALED] = "unsealed",
+    [CONTROL_SHARED] = "shared-memfd",
+    [CONTROL_NO_RESET_DEADLINE] = "no-reset-deadline",
+    [CONTROL_NO_CLOSE_DEADLINE] = "no-close-deadline",
+    [CONTROL_STALL] = "stall-vcpu",
+    [CONTROL_LEAK] = "leak-fds",
 };
 
 const struct hostile_row hostile_rows[ROWS] = {
@@ -30,7 +37,8 @@ const struct hostile_row hostile_rows[ROWS] = {
     {35, "bad-life",
      "whatever becomes of a daemon, the guest is told in time and the VMM ends cleanly",
      "left out: GET_VQ_STATE, SUSPEND (never caused), a daemon stopped at msg_timeout 0 (K22)",
-     ON(NO_DEADLINE) | ON(NO_RESET_DEADLINE) | ON(STALL) | ON(LEAK), list_life},
+     ON(NO_DEADLINE) | ON(NO_RESET_DEADLINE) | ON(NO_CLOSE_DEADLINE) | ON(STALL) | ON(LEAK),
+     list_life},
 };
 
 int control_by_name(const char *name)
