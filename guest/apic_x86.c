@@ -6,16 +6,21 @@
 #include "arch.h"
 #include "trap_x86.h"
 
-/* Registers of the local APIC (AMD64 manual volume 2, chapter 16) and of the 82093AA IOAPIC. */
-#define LAPIC 0xfee00000u
-#define LAPIC_ID 0x020
-#define LAPIC_EOI 0x0b0
-#define LAPIC_SPURIOUS 0x0f0
-#define LAPIC_ICR_LOW 0x300
-#define LAPIC_ICR_HIGH 0x310
-#define LAPIC_LVT_TIMER 0x320
-#define LAPIC_TIMER_COUNT 0x380
-#define LAPIC_TIMER_DIVIDE 0x3e0
+/*
+ * The local APIC's registers as MSRs (x2APIC; AMD64 manual volume 2, chapter 16): for those that
+ * lie in memory KVM has to fetch and decode the instruction, at each tick. And the 82093AA
+ * IOAPIC's.
+ */
+#define MSR_APIC_BASE 0x01b
+#define MSR_LAPIC_ID 0x802
+#define MSR_LAPIC_EOI 0x80b
+#define MSR_LAPIC_SPURIOUS 0x80f
+#define MSR_LAPIC_ICR 0x830
+#define MSR_LAPIC_LVT_TIMER 0x832
+#define MSR_LAPIC_TIMER_COUNT 0x838
+#define MSR_LAPIC_TIMER_DIVIDE 0x83e
+
+#define APIC_BASE_X2APIC 0x400u
 
 #define SPURIOUS_ENABLE 0x100u
 #define ICR_ASSERT 0x4000u
@@ -31,7 +36,23 @@
 static volatile uint64_t ticks;
 static volatile unsigned ticks_each = 1; /* of the timer's interrupts */
 static volatile bool device_irq;
-static uint32_t apic_id[CPUS_MAX]; /* where the register has it: in bits 24 to 31 */
+static uint32_t apic_id[CPUS_MAX];
+
+static uint64_t msr_read(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static void msr_write(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+			 : "memory");
+}
 
 uint32_t mmio_read32(uint64_t at)
 {
@@ -96,8 +117,9 @@ void apic_cpu_init(unsigned cpu)
 {
 	if (cpu == 0)
 		pic_mask();
-	apic_id[cpu] = mmio_read32(LAPIC + LAPIC_ID) & 0xff000000u;
-	mmio_write32(LAPIC + LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+	msr_write(MSR_APIC_BASE, msr_read(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	apic_id[cpu] = (uint32_t)msr_read(MSR_LAPIC_ID);
+	msr_write(MSR_LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 }
 
 static void ioapic_write(uint32_t reg, uint32_t value)
@@ -109,18 +131,18 @@ static void ioapic_write(uint32_t reg, uint32_t value)
 void arch_irq_init(uint32_t gsi)
 {
 	/* Fixed delivery to CPU 0, physical, active high, edge: all zero beside the vector. */
-	ioapic_write(IOAPIC_REDIRECT + 2 * gsi + 1, apic_id[0]);
+	ioapic_write(IOAPIC_REDIRECT + 2 * gsi + 1, apic_id[0] << 24);
 	ioapic_write(IOAPIC_REDIRECT + 2 * gsi, VECTOR_DEVICE);
 
-	mmio_write32(LAPIC + LAPIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
-	mmio_write32(LAPIC + LAPIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TICK);
+	msr_write(MSR_LAPIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+	msr_write(MSR_LAPIC_LVT_TIMER, TIMER_PERIODIC | VECTOR_TICK);
 	arch_tick_every(TICK_MS);
 }
 
 void arch_tick_every(unsigned ms)
 {
 	ticks_each = ms / TICK_MS;
-	mmio_write32(LAPIC + LAPIC_TIMER_COUNT, ms * TIMER_PER_MS);
+	msr_write(MSR_LAPIC_TIMER_COUNT, ms * TIMER_PER_MS);
 }
 
 void apic_interrupt(uint64_t vector)
@@ -129,7 +151,7 @@ void apic_interrupt(uint64_t vector)
 		ticks += ticks_each;
 	if (vector == VECTOR_DEVICE)
 		device_irq = true;
-	mmio_write32(LAPIC + LAPIC_EOI, 0);
+	msr_write(MSR_LAPIC_EOI, 0);
 }
 
 uint64_t arch_ticks(void)
@@ -172,8 +194,7 @@ void arch_pause(void)
 
 void arch_wake(unsigned cpu)
 {
-	mmio_write32(LAPIC + LAPIC_ICR_HIGH, apic_id[cpu]);
-	mmio_write32(LAPIC + LAPIC_ICR_LOW, ICR_ASSERT | VECTOR_WAKE);
+	msr_write(MSR_LAPIC_ICR, (uint64_t)apic_id[cpu] << 32 | ICR_ASSERT | VECTOR_WAKE);
 }
 
 _Noreturn void arch_halt(void)

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TICK_MS 2
+#define TICK_MS 4
 
 /** Descriptor tables, trap handlers and interrupt controller of CPU @cpu, which is the caller. */
 void arch_cpu_init(unsigned cpu);
@@ -65,7 +65,7 @@ extern const uint64_t probe_code;
 /** The time @ms from now, at least one tick, as a value of arch_ticks(). */
 static inline uint64_t deadline_in(unsigned ms)
 {
-	return arch_ticks() + ms / TICK_MS + 1;
+	return arch_ticks() + (ms + TICK_MS - 1) / TICK_MS + 1;
 }
 
 static inline bool deadline_passed(uint64_t deadline)

@@ -25,7 +25,7 @@
 #define SLOW_MS 500	 /* an answer that took longer was given by the host's deadline, */
 #define LATE_MS 200	 /* and the device's own may still come */
 #define OTHER_CPU 1
-#define TURN_MS (4 * TICK_MS)
+#define TURN_MS (2 * TICK_MS)
 
 /* How long an access took, and when it was over, in cycles. */
 struct wait {

@@ -50,16 +50,19 @@ static void submit(struct run *r, bool ok, unsigned count)
 	net_notify(&r->net, NET_CVQ);
 }
 
-/* The first command after a reset. One that is not answered is a failed operation; another's answer
- * is more than that. */
-static enum attempt_outcome first_command(struct run *r, bool ok)
+/*
+ * The first command after a reset; another's answer is an outcome of its own. False if there is
+ * none: a failed operation, after which each further one would only be waited for in vain.
+ */
+static bool first_command(struct run *r, bool ok, enum attempt_outcome *outcome)
 {
 	enum cvq_outcome got;
 
 	lay_out(r, ok);
 	got = cvq_chain(r);
+	*outcome = got == (ok ? CVQ_ERR : CVQ_OK) ? OUTCOME_ALLOWED : OUTCOME_COMPLETED;
 	run_step(r, "cvq after reset", got == CVQ_OK || got == CVQ_ERR);
-	return got == (ok ? CVQ_ERR : CVQ_OK) ? OUTCOME_ALLOWED : OUTCOME_COMPLETED;
+	return got == CVQ_OK || got == CVQ_ERR;
 }
 
 /* How many of the commands are answered by now. */
@@ -90,14 +93,15 @@ static void await_answers(const struct virtq *q, uint16_t want)
 
 /*
  * Many commands, of which the VMM has one under way at any time, and a reset as soon as a few are
- * answered: then the next one is somewhere between us and the device.
+ * answered: then the next one is somewhere between us and the device. Whether the device answers
+ * after it.
  */
-static void round_trip(struct run *r, unsigned i)
+static bool round_trip(struct run *r, unsigned i)
 {
 	const struct virtq *q = &r->net.q[NET_CVQ];
 	enum attempt_outcome outcome;
 	uint16_t want = (uint16_t)(i % (IN_FLIGHT / 2)), seen;
-	bool ok = i & 1 || !objects(r);
+	bool ok = i & 1 || !objects(r), works;
 
 	run_command(r); /* so that what commands lie in is no canary any more */
 	attempt_begin_as(r, SHAPE_IN_FLIGHT, NET_CVQ, i, 0);
@@ -105,8 +109,9 @@ static void round_trip(struct run *r, unsigned i)
 	await_answers(q, want);
 	seen = answered(q);
 	run_step(r, "reset", net_start(&r->net));
-	outcome = first_command(r, !ok);
-	attempt_end_with(r, outcome, seen, (uint32_t)IN_FLIGHT - seen);
+	works = first_command(r, !ok, &outcome);
+	attempt_end_with(r, outcome, seen, seen < IN_FLIGHT ? (uint32_t)IN_FLIGHT - seen : 0);
+	return works;
 }
 
 /*
@@ -135,31 +140,33 @@ static void hasty_start(struct run *r, bool ok, bool wait)
 	submit(r, ok, 1);
 }
 
-static void storm(struct run *r, unsigned resets)
+static bool storm(struct run *r, unsigned resets)
 {
 	enum attempt_outcome outcome;
-	bool ok = !objects(r);
+	bool ok = !objects(r), works;
 
 	run_command(r);
 	attempt_begin_as(r, SHAPE_STORM, NET_CVQ, 0, 0);
 	for (unsigned i = 0; i < resets; i++)
 		hasty_start(r, ok, i % 3 == 2);
 	run_step(r, "reset after a storm", net_start(&r->net));
-	outcome = first_command(r, !ok);
+	works = first_command(r, !ok, &outcome);
 	attempt_end(r, outcome, resets);
+	return works;
 }
 
 void attack_reset(struct run *r)
 {
 	bool all = machine_wants_all(&r->machine);
 	unsigned rounds = all ? ROUNDS_FULL : ROUNDS;
+	bool works = true;
 
 	attempt_start(r, NULL, true);
-	for (unsigned i = 0; i < rounds; i++)
-		round_trip(r, i);
+	for (unsigned i = 0; works && i < rounds; i++)
+		works = round_trip(r, i);
 	attempt_probe(r, 0);
-	for (unsigned i = 0; i < STORMS; i++)
-		storm(r, all ? STORM_FULL : STORM);
+	for (unsigned i = 0; works && i < STORMS; i++)
+		works = storm(r, all ? STORM_FULL : STORM);
 	for (unsigned page = 0; page < 3; page++)
 		attempt_probe(r, 1 + 2 * page);
 }

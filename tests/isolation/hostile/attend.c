@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 
 #define SILENCE_NS (12000 * SESSION_MS) /* no record of the guest: above all its own deadlines */
-#define TICK_MS 5
+#define TICK_MS 10
 #define TICK_END_MS 20
 #define TICK_LONG_MS 50
 #define LEAVES_NS (20 * SESSION_MS)
