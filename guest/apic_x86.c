@@ -194,6 +194,8 @@ void arch_pause(void)
 
 void arch_wake(unsigned cpu)
 {
+	/* These writes, unlike those to memory, wait for no earlier store (SDM vol. 3, 11.12.3). */
+	__asm__ volatile("mfence\n\tlfence" : : : "memory");
 	msr_write(MSR_LAPIC_ICR, (uint64_t)apic_id[cpu] << 32 | ICR_ASSERT | VECTOR_WAKE);
 }
 

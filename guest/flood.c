@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#define FLOOD_MS 30
+#define FLOOD_MS 60
 #define FLOOD_FULL_MS 5000
 #define KICKS 8 /* times 64, with a command in between */
 #define KICKS_FULL 1000

@@ -51,8 +51,9 @@ static void submit(struct run *r, bool ok, unsigned count)
 }
 
 /*
- * The first command after a reset; another's answer is an outcome of its own. False if there is
- * none: a failed operation, after which each further one would only be waited for in vain.
+ * The first command after a reset; another's answer is an outcome of its own. False if none came,
+ * or no sound one: a failed operation, after which each further one would only be waited for in
+ * vain.
  */
 static bool first_command(struct run *r, bool ok, enum attempt_outcome *outcome)
 {

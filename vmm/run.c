@@ -33,8 +33,9 @@
 
 #define GUEST_LINES_MAX 2000 /* on stdout */
 #define LOG_LINES_MAX 500    /* on stderr */
-#define GRACE_MS                                                                                   \
-	7000 /* for a clean end after deadline or signal; machine_destroy() takes 6 s at most */
+/* For a clean end after a deadline or a signal: machine_where() takes 1 s at most,
+ * machine_destroy() 6 s before it takes the VM down. */
+#define GRACE_MS 10000
 
 enum {
 	EXIT_DONE = 0,
@@ -337,7 +338,8 @@ static int watch(struct run *r, int signal_fd)
 	say_last(r, line);
 	(void)eventfd_write(r->stop_fd, 1);
 	if (!wait_over(r, signal_fd, clock_ms() + GRACE_MS, &again))
-		say_last(r, "no clean end: a thread does not come back from the kernel");
+		say_last(r, again ? "interrupted again: no clean end"
+				  : "no clean end: a thread does not come back from the kernel");
 	return interrupted ? EXIT_INTERRUPTED : EXIT_DEADLINE;
 }
 

@@ -257,13 +257,16 @@ void vcpus_where(struct vcpus *all, unsigned deadline_ms, void (*say)(void *ctx,
 {
 	char where[240], line[272];
 
-	bool out = vcpus_pause(all, deadline_ms);
+	(void)!vcpus_pause(all, deadline_ms);
 	for (unsigned i = 0; i < all->cfg.count; i++) {
-		/* Only of one that is outside: KVM_RUN holds what KVM_GET_REGS would wait for. */
-		if (out)
-			arch_vcpu_where(all->vcpu[i].fd, where, sizeof(where));
+		pthread_mutex_lock(&all->lock);
+		bool in_guest = all->vcpu[i].in_guest;
+		pthread_mutex_unlock(&all->lock);
+		/* KVM_RUN holds what KVM_GET_REGS would wait for. */
+		if (in_guest)
+			snprintf(where, sizeof(where), "does not leave the guest");
 		else
-			snprintf(where, sizeof(where), "one of them does not leave the guest");
+			arch_vcpu_where(all->vcpu[i].fd, where, sizeof(where));
 		snprintf(line, sizeof(line), "vCPU %u: %s", i, where);
 		say(ctx, line);
 	}

@@ -227,19 +227,29 @@ static void vmm_ended(struct episode *ep)
 		finish(ep, END_VMM_DIED, "the VMM ended with %d before its guest was done", code);
 }
 
-/* A VMM that is late is asked by a signal what it is at, before it is made to end. */
+/*
+ * A VMM that is late is asked by a signal what it is at, before it is made to end; but for one that
+ * has said so by itself, since its own deadline has passed.
+ */
 static void ask_why(struct episode *ep)
 {
-	char words[170];
+	off_t before = launch_log_size(ep->c, VMM_LOG);
 	size_t said = strlen(ep->ev->detail);
+	bool ended = false;
+	char words[170];
 
 	if (ep->ev->end != END_LATE)
 		return;
-	kill(ep->vmm.pid, SIGTERM);
-	(void)child_wait(&ep->vmm, clock_deadline(WORDS_NS));
-	launch_last_words(ep->c, VMM_LOG, words, sizeof(words));
-	if (words[0])
-		snprintf(ep->ev->detail + said, sizeof(ep->ev->detail) - said, ": %s", words);
+	launch_last_words(ep->c, VMM_LOG, 0, words, sizeof(words));
+	if (!strstr(words, "deadline passed while")) {
+		kill(ep->vmm.pid, SIGTERM);
+		ended = child_wait(&ep->vmm, clock_deadline(WORDS_NS));
+		launch_last_words(ep->c, VMM_LOG, before, words, sizeof(words));
+	}
+	snprintf(ep->ev->detail + said, sizeof(ep->ev->detail) - said, ": %s",
+		 words[0] ? words
+		 : ended  ? "it has ended since"
+			  : "asked by SIGTERM, it says nothing");
 }
 
 static void watch_run(struct episode *ep)

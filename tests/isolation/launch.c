@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -157,9 +158,9 @@ int launch_vmm(struct child *vmm, const struct episode_config *c, const char *no
 	return ret;
 }
 
-/* The last line of a log, in printable ASCII, into @line; what is before the last @len bytes is not
- * looked at. */
-static void last_line(const char *path, char *line, size_t len)
+/* The last line of a log, in printable ASCII, into @line; what is before @from, or before the last
+ * @len bytes, is not looked at. */
+static void last_line(const char *path, off_t from, char *line, size_t len)
 {
 	ssize_t n = -1;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -167,7 +168,7 @@ static void last_line(const char *path, char *line, size_t len)
 	if (fd >= 0) {
 		off_t size = lseek(fd, 0, SEEK_END), room = (off_t)len - 1;
 
-		n = pread(fd, line, len - 1, size > room ? size - room : 0);
+		n = pread(fd, line, len - 1, size - from > room ? size - room : from);
 		close(fd);
 	}
 	while (n > 0 && line[n - 1] == '\n')
@@ -181,12 +182,22 @@ static void last_line(const char *path, char *line, size_t len)
 			*p = '.';
 }
 
-void launch_last_words(const struct episode_config *c, const char *log, char *buf, size_t len)
+off_t launch_log_size(const struct episode_config *c, const char *log)
+{
+	char path[512];
+	struct stat st;
+
+	launch_path(c, log, path, sizeof(path));
+	return stat(path, &st) ? 0 : st.st_size;
+}
+
+void launch_last_words(const struct episode_config *c, const char *log, off_t from, char *buf,
+		       size_t len)
 {
 	char path[512];
 
 	launch_path(c, log, path, sizeof(path));
-	last_line(path, buf, len);
+	last_line(path, from, buf, len);
 }
 
 void launch_epitaph(const struct episode_config *c, const struct child *child, const char *log,
@@ -196,6 +207,6 @@ void launch_epitaph(const struct episode_config *c, const struct child *child, c
 
 	child_how(child, how, sizeof(how));
 	if (child_code(child) >= 0)
-		launch_last_words(c, log, words, sizeof(words));
+		launch_last_words(c, log, 0, words, sizeof(words));
 	snprintf(buf, len, "%s%s%s", how, words[0] ? ": " : "", words);
 }

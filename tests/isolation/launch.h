@@ -11,6 +11,7 @@
 #include "oracle.h"
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define DAEMON_LOG "device.log"
 #define VMM_LOG "vmm.log"
@@ -31,8 +32,12 @@ bool launch_ready(const char *line, char *node, size_t len);
 int launch_vmm(struct child *vmm, const struct episode_config *c, const char *node,
 	       const struct canary_seed *seed, int *sock, struct err *e);
 
-/** The last line of @log, "" if it has none, in printable ASCII. */
-void launch_last_words(const struct episode_config *c, const char *log, char *buf, size_t len);
+/** How many bytes @log has. */
+off_t launch_log_size(const struct episode_config *c, const char *log);
+
+/** The last line of @log that begins at byte @from or later, in printable ASCII; "": none. */
+void launch_last_words(const struct episode_config *c, const char *log, off_t from, char *buf,
+		       size_t len);
 
 /** How @child ended and, if by itself, the last line of its log, in printable ASCII. */
 void launch_epitaph(const struct episode_config *c, const struct child *child, const char *log,

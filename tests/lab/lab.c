@@ -322,8 +322,9 @@ int main(int argc, char **argv)
 		return mutants_main(&o);
 	if (o.command == LAB_PROVE && prover_refuses(&o))
 		return 64;
-	if (plan_make(&p, &o, &e) < 0 || qemu_choose_accel(o.accel, &q.kvm, &why_not, &e) < 0 ||
-	    kernel_find(&k, &o, &e) < 0 || out_open(&out, &o, &e) < 0)
+	if (qemu_choose_accel(o.accel, &q.kvm, &why_not, &e) < 0 ||
+	    plan_make(&p, &o, q.kvm, &e) < 0 || kernel_find(&k, &o, &e) < 0 ||
+	    out_open(&out, &o, &e) < 0)
 		return tell(&e);
 	if (plan_ahead(&p, &o, &out, &e) < 0) {
 		out_close(&out, false);

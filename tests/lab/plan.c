@@ -129,7 +129,7 @@ static void add_patience(struct plan *p, const struct lab_opts *o)
 	add(p, seconds);
 }
 
-int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
+int plan_make(struct plan *p, const struct lab_opts *o, bool kvm, struct err *e)
 {
 	*p = (struct plan){.count = 0};
 	if (o->inners > JOB_MAX - 8)
@@ -162,10 +162,10 @@ int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
 	}
 	if (o->command == LAB_PROVE || o->command == LAB_DOCTOR)
 		add_face(p, o);
-	/* An emulator's CPUs share one of its host's, and a guest that waits is not free: its
+	/* An emulator's CPUs share one of its host's, and to wait is not free for a guest: its
 	 * timer. */
-	if (o->command == LAB_PROVE && !o->known && !opts_inner_has(o, "--jobs") &&
-	    !opts_inner_has(o, WIRE_VDPA))
+	if (o->command == LAB_PROVE && !kvm && !o->known && !opts_inner_has(o, "--jobs") &&
+	    !opts_inner_has(o, "--vdpa"))
 		add(p, "--jobs=2");
 	if (o->command == LAB_PROVE && o->kasan && !o->known)
 		add_patience(p, o);

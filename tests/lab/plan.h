@@ -30,8 +30,8 @@ struct plan {
 	bool terminal;
 };
 
-/** Make the plan for @o; fails where what it needs is missing on this host. */
-int plan_make(struct plan *p, const struct lab_opts *o, struct err *e)
+/** Make the plan for @o, @kvm or emulated; fails where what it needs is missing on this host. */
+int plan_make(struct plan *p, const struct lab_opts *o, bool kvm, struct err *e)
     __attribute__((warn_unused_result));
 
 /**

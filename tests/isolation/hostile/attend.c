@@ -22,7 +22,7 @@
 #define TICK_LONG_MS 50
 #define LEAVES_NS (20 * SESSION_MS)
 #define SETTLE_NS (300 * SESSION_MS) /* for what memory that is noise does to a guest */
-/* Its own close takes a second (vdpa/device.c); only what is not clean takes 7 (vmm/run.c). */
+/* Its own close takes a second (vdpa/device.c); only what is not clean takes 10 (vmm/run.c). */
 #define LEAVE_NS (4000 * SESSION_MS)
 #define KERNEL_SLACK_NS (1500 * SESSION_MS)
 
