@@ -162,17 +162,47 @@ static const char *judge(const struct scenario *s, int code, const char *console
 	return s->network ? judge_device(s->name) : NULL;
 }
 
-static bool run(unsigned number, const struct scenario *s)
+/*
+ * Whether the guest's kernel stood still before its init had said a word. In an emulated lab that
+ * has been seen twice in some hundred boots of Debian's kernel, and its reason is not known: such a
+ * guest is booted once more, and where its CPUs stood is told. See docs/linux-guest.md.
+ */
+static bool stood_still(const struct scenario *s, int code, const char *console)
+{
+	const char *accel = getenv("RINGFENCE_ENV_ACCEL");
+	const char *text = read_text(console);
+
+	if (code != 124 || s->code == 124 || !accel || strcmp(accel, "TCG") ||
+	    strstr(text, TEST_SAYS))
+		return false;
+	printf("# %s: not a word of the guest's init; once more. It said:\n", s->name);
+	for (size_t n; *text; text += n) {
+		n = strcspn(text, "\n");
+		printf("#   %.*s\n", (int)n, text);
+		n += text[n] == '\n';
+	}
+	return true;
+}
+
+/* Boot the guest on a device of its own; NULL, or what is wrong. */
+static const char *boot(const struct scenario *s, bool again)
 {
 	char node[64], console[128];
-	int64_t started = now_ms();
 	pid_t device = start_device(s->name, NULL, node);
 	int code = run_vmm(s, node, console, sizeof(console));
 	bool well = stop_device(device);
-	const char *why = judge(s, code, console);
 
-	if (!why && !well)
-		why = "the device did not end well";
+	if (!again && well && stood_still(s, code, console))
+		return boot(s, true);
+	const char *why = judge(s, code, console);
+	return why || well ? why : "the device did not end well";
+}
+
+static bool run(unsigned number, const struct scenario *s)
+{
+	int64_t started = now_ms();
+	const char *why = boot(s, false);
+
 	printf("%s %u %s # time=%lldms\n", why ? "not ok" : "ok", number, s->name,
 	       (long long)(now_ms() - started));
 	if (why)
