@@ -231,9 +231,9 @@ bool machine_wait(struct machine *m, int stop_fd, struct machine_end *end)
 	return ended;
 }
 
-void machine_where(struct machine *m, void (*say)(void *ctx, const char *line), void *ctx)
+void machine_where(struct machine *m)
 {
-	vcpus_where(m->vcpus, PAUSE_DEADLINE_MS, say, ctx);
+	vcpus_where(m->vcpus, PAUSE_DEADLINE_MS, m->cfg.log, m->cfg.ctx);
 }
 
 /*

@@ -80,10 +80,10 @@ int machine_start(struct machine *m, struct err *e);
 bool machine_wait(struct machine *m, int stop_fd, struct machine_end *end);
 
 /**
- * One line to @say for each vCPU, of where its guest has brought it; after machine_wait() gave up
- * on it.
+ * One line to the log for each vCPU, of where its guest has brought it; after machine_wait() gave
+ * up on it.
  */
-void machine_where(struct machine *m, void (*say)(void *ctx, const char *line), void *ctx);
+void machine_where(struct machine *m);
 
 /**
  * Stop everything and free it: at once, or within 6 s when device or judge don't answer. False if a

@@ -97,11 +97,6 @@ static void on_stage(void *ctx, const char *name)
 	say_verbose(r, name);
 }
 
-static void on_where(void *ctx, const char *line)
-{
-	say_verbose(ctx, line);
-}
-
 static void on_log(void *ctx, const char *line)
 {
 	say(ctx, line);
@@ -252,7 +247,7 @@ static void *machine_thread(void *arg)
 	} else {
 		r->ended = machine_start(m, &end.e) || machine_wait(m, r->stop_fd, &end);
 		if (!r->ended && r->opts.verbose)
-			machine_where(m, on_where, r);
+			machine_where(m);
 		r->stuck = !machine_destroy(m);
 	}
 	if (m && r->stuck)

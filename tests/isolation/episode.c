@@ -233,13 +233,13 @@ static void vmm_ended(struct episode *ep)
  */
 static void ask_why(struct episode *ep)
 {
-	off_t before = launch_log_size(ep->c, VMM_LOG);
 	size_t said = strlen(ep->ev->detail);
 	bool ended = false;
 	char words[170];
 
 	if (ep->ev->end != END_LATE)
 		return;
+	off_t before = launch_log_size(ep->c, VMM_LOG);
 	launch_last_words(ep->c, VMM_LOG, 0, words, sizeof(words));
 	if (!strstr(words, "deadline passed while")) {
 		kill(ep->vmm.pid, SIGTERM);

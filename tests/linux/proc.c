@@ -118,21 +118,11 @@ void vmm_start(struct vmm *v)
 
 	snprintf(cmdline, sizeof(cmdline), "console=ttyS0 loglevel=5 noxsave panic=-1 %s%s",
 		 v->cmdline, more);
-	const char *argv[24] = {"/bin/ringfence",
-				"run",
-				"-v",
-				"--vdpa",
-				v->node,
-				"-k",
-				KERNEL,
-				"--initrd",
-				INITRD,
-				"--cmdline",
-				cmdline,
-				"-c",
-				cpus,
-				"--timeout",
-				v->timeout ? v->timeout : timeout};
+	const char *seconds = v->timeout ? v->timeout : timeout;
+	const char *argv[24] = {
+	    "/bin/ringfence", "run",  "-v",	   "--vdpa", v->node, "-k", KERNEL,
+	    "--initrd",	      INITRD, "--cmdline", cmdline,  "-c",    cpus, "--timeout",
+	    seconds};
 	unsigned n = 15;
 	if (v->state) {
 		argv[n++] = "--state";
