@@ -16,11 +16,9 @@
 
 #define CONTROLS(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* A row of our own process with more has one in the default set: a run each, 40 s in all for two of
- * them. enum.every_check_is_missed has every one. */
+ * them. enum.every_check_is_missed has every one. Any other row has the first of its list there,
+ * which is therefore the one that the others show least. */
 #define PROCESS_CONTROLS_SAMPLED 20
-/* So has one of a device's, but for the row that shows all that is shared by those of the data
- * queues' rings and buffers. lab.controls-hostile has all of the hostile daemon's. */
-#define CONTROLS_SAMPLED 2
 #define IN_A_TABLE "skip-check=indirect-"
 #define NO_COMMANDS "vdpa_sim's trace does not tell what is in the control commands it gets"
 #define DEMANDS(...) ((const struct control_demand[]){__VA_ARGS__, {NULL, 0}})
@@ -123,7 +121,7 @@ static const struct attack attacks[] = {
      .claim = "no address of 64 bits leads a data queue to CVQ memory",
      .parents = ON(VDUSE) | ON(SIM),
      .placed = true,
-     .controls = CONTROLS("merge-asid", "ignore-group"),
+     .controls = CONTROLS("ignore-group", "merge-asid"),
      .extent = EXTENT_SWEEP,
      .demand = SAW_SECRET | SAW_REACH,
      .held = {"every 2^n - 1, 2^n, 2^n + 1 and random ones: RAM or refused",
@@ -142,7 +140,7 @@ static const struct attack attacks[] = {
      .claim = "a reset with a command in flight leaves nothing of it, and isolation as it was",
      .parents = ON(VDUSE) | ON(SIM),
      .placed = true,
-     .controls = CONTROLS("merge-asid", "trust-reset"),
+     .controls = CONTROLS("trust-reset", "merge-asid"),
      .extent = EXTENT_RESET,
      .demand = SAW_SECRET | SAW_REACH,
      .demands = DEMANDS({"trust-reset", SAW_STRAY}),
@@ -433,35 +431,44 @@ static unsigned all_controls(const struct row *row, const char *out[CONTROLS_MAX
 	return n;
 }
 
-/* By hundreds of addresses or rings: on a second parent the rows with one of each show as much. */
+/* By hundreds of addresses or rings: in a second placement or on a second parent, the rows with one
+ * of each show as much. */
 static bool walks(const struct attack *a)
 {
 	return a->extent == EXTENT_STRADDLE || a->extent == EXTENT_SWEEP ||
 	       a->extent == EXTENT_SWAP;
 }
 
-bool matrix_sample(struct row *row)
+static bool in_default_set(const struct row *row)
 {
 	const struct attack *a = row->attack;
-	bool second = a->placed && row->placement != PLACE_HOLE;
-	const char *control[CONTROLS_MAX];
 
-	if (row->parent == PARENT_PROCESS) {
-		row->sampled = all_controls(row, control) > PROCESS_CONTROLS_SAMPLED;
+	if (row->placement != PLACE_HOLE)
+		return row->parent == PARENT_VDUSE && !walks(a) && a->extent != EXTENT_RESET;
+	switch (row->parent) {
+	case PARENT_MLX5:
+		return a->program || a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE;
+	case PARENT_RINGS:
+		return a->number == ATTACK_DESC || a->number == ATTACK_USED ||
+		       a->extent == EXTENT_MOVES;
+	case PARENT_SIM: /* what a CPU reaches is not its doing */
+		return a->program || (a->placed && !walks(a) && a->extent != EXTENT_CPU);
+	default:
 		return true;
 	}
-	row->sampled = row->parent != PARENT_VDUSE || second ||
-		       (all_controls(row, control) > CONTROLS_SAMPLED &&
-			(a->program || a->number != ATTACK_DESC));
-	if (row->parent == PARENT_MLX5)
-		return !second &&
-		       (a->program || a->number == ATTACK_DESC || a->number == ATTACK_WRITABLE);
-	if (row->parent == PARENT_RINGS)
-		return !second && (a->number == ATTACK_DESC || a->number == ATTACK_USED ||
-				   a->number == ATTACK_WRITABLE || a->extent == EXTENT_MOVES);
-	if (row->parent == PARENT_SIM)
-		return a->program || (a->placed && !second && !walks(a));
-	return true;
+}
+
+bool matrix_sample(struct row *row)
+{
+	const char *control[CONTROLS_MAX];
+	/* All that the rows of the data queues' rings and buffers share are shown in one. */
+	bool all = row->parent == PARENT_VDUSE && row->placement == PLACE_HOLE &&
+		   row->attack->number == ATTACK_DESC && !row->attack->program;
+
+	if (row->parent == PARENT_PROCESS)
+		all = all_controls(row, control) <= PROCESS_CONTROLS_SAMPLED;
+	row->sampled = !all;
+	return in_default_set(row);
 }
 
 uint32_t matrix_demand(const struct row *row, const char *control)

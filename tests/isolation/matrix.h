@@ -96,8 +96,9 @@ struct row {
 unsigned matrix_rows(void);
 /**
  * Make of @row what the default set has of it, which ends in a minute or so: false if it is left to
- * --full. Every attack stays, with a control; what is left out are controls shown for the same
- * attack elsewhere, and the second placement and long walks where only the parent differs.
+ * --full. Every attack stays, with a control; what is left out are a row's other controls, each of
+ * which some row shows, and the second placement and long walks where only that or the parent
+ * differs.
  */
 bool matrix_sample(struct row *row);
 /** Row @i, 0 <= i < matrix_rows(), in order of parents, placements, numbers. */

@@ -18,16 +18,15 @@
 
 #define QEMU_ARGS 64
 
-/* loglevel=5 lets warnings out, and with them every WARN(), which "quiet" would hold back. */
-#define COMMAND_LINE "console=ttyS0 loglevel=5 panic=-1 oops=panic"
+/* loglevel=5 lets warnings out, and with them every WARN(), which "quiet" would hold back. An
+ * emulator translates a program again for each address that it is loaded at: norandmaps. */
+#define COMMAND_LINE "console=ttyS0 loglevel=5 panic=-1 oops=panic norandmaps"
 
 /*
- * With five-level page tables, which TCG has, KASAN reports one access that is none very early:
- * "wild-memory-access in do_raw_spin_lock". And mm/slub.c leaves in its sheaves the addresses of
- * objects it has handed out, where kmemleak finds them: a lost object would count as reachable. A
- * cache with any debugging on has no sheaves.
+ * mm/slub.c leaves in its sheaves the addresses of objects it has handed out, where kmemleak finds
+ * them: a lost object would count as reachable. A cache with any debugging on has no sheaves.
  */
-#define SANITIZED " no5lvl slab_debug=F"
+#define SANITIZED " slab_debug=F"
 
 static bool module_nests(const char *module)
 {
@@ -67,6 +66,11 @@ int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, str
  * the devices wants as well. */
 #define TCG "tcg,thread=single"
 
+/* Five levels of page tables are one more to walk for each entry of an emulator's TLB, twice in a
+ * guest's guest; and with them KASAN reports one access that is none very early:
+ * "wild-memory-access in do_raw_spin_lock". */
+#define TCG_CPU "max,la57=off"
+
 struct command {
 	const char *arg[QEMU_ARGS + 1];
 	unsigned count;
@@ -99,7 +103,7 @@ static void build_command(struct command *c, const struct qemu *q, const struct 
 
 	add(c, program ? program : "qemu-system-x86_64", NULL);
 	add(c, "-accel", q->kvm ? "kvm" : TCG);
-	add(c, "-cpu", q->kvm ? "host" : "max");
+	add(c, "-cpu", q->kvm ? "host" : TCG_CPU);
 	add(c, "-machine", "q35");
 	add(c, "-smp", s->one_cpu ? "1" : s->three_cpus ? "3" : "2");
 	add(c, "-m", s->sanitized ? "2048" : "1024");

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define LEGAL_MS 3000
-#define NOTHING_MS 100
+#define NOTHING_MS 40
 #define PLACE_LEN 0x1000u
 #define ATTACK_SECTOR 8u /* of the disk; legal requests go to the next */
 
