@@ -9,6 +9,11 @@ lab=$(dirname -- "$0")
 tree=${lab%/tests/lab}
 preset=$1 target=$2
 export RINGFENCE_UAPI="${3:-}"
+# What has been compiled before, in whatever clone, is not compiled again.
+if command -v ccache >/dev/null; then
+	export CMAKE_C_COMPILER_LAUNCHER=ccache
+	export CCACHE_DIR="$cache/ccache" CCACHE_BASEDIR="$tree" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G
+fi
 
 # "[12/80] Building ..." is how Ninja counts.
 ninja_steps() { # LOG

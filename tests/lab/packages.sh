@@ -12,7 +12,7 @@ packages() { # GROUP
 	lab) echo qemu-system-x86 ;;
 	kernel) echo gcc libc6-dev make flex bison bc perl libelf-dev libssl-dev xz-utils patch ;;
 	stock) echo xz-utils ;;
-	check) echo libcmocka-dev clang clang-format clang-tidy shellcheck iperf3 tcpdump ;;
+	check) echo ccache libcmocka-dev clang clang-format clang-tidy shellcheck iperf3 tcpdump ;;
 	*) fail 64 "packages.sh: unknown group '$1'; known: build lab kernel stock check" ;;
 	esac
 }

@@ -6,6 +6,7 @@ set -eu
 check=$1
 tree=$2
 build=$3
+shift 3
 cd "$tree"
 
 need() {
@@ -26,15 +27,49 @@ format)
 	;;
 tidy)
 	need clang-tidy
-	# One process per file and core; a file without a compile command (a header, another platform's) is not judged.
+	# Many are compiled for several programs: one command is enough to judge each by. A file without one (a
+	# header, another platform's) is not judged.
+	mkdir -p "$build/tidy"
+	awk '/^  "directory"/ { directory = $0 }
+		/^  "command"/ { command = $0 }
+		/^  "file"/ && !seen[$0]++ { printf "%s{\n%s\n%s\n%s\n}", n++ ? ",\n" : "[\n", directory, command, $0 }
+		END { print "\n]" }' "$build/compile_commands.json" >"$build/tidy/compile_commands.json"
 	sources | grep '\.c$' | while read -r file; do
-		! grep -qF "\"file\": \"$PWD/$file\"" "$build/compile_commands.json" || echo "$file"
-	done >"$build/tidy.files"
-	[ "$(wc -l <"$build/tidy.files")" -gt 60 ] || {
-		echo "only $(wc -l <"$build/tidy.files") sources have a compile command: is this the build of this tree?"
+		! grep -qF "\"file\": \"$PWD/$file\"" "$build/tidy/compile_commands.json" || echo "$file"
+	done >"$build/tidy/files"
+	[ "$(wc -l <"$build/tidy/files")" -gt 60 ] || {
+		echo "only $(wc -l <"$build/tidy/files") sources have a compile command: is this the build of this tree?"
 		exit 1
 	}
-	xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet <"$build/tidy.files" 2>/dev/null
+	{ clang-tidy --version && cat .clang-tidy; } >"$build/tidy/judge"
+	passed=${XDG_CACHE_HOME:-$HOME/.cache}/ringfence/tidy
+	mkdir -p "$passed"
+	find "$passed" -type f -mtime +30 -delete
+	xargs -P "$(nproc)" -n 4 sh "$0" tidy-files "$PWD" "$build/tidy" "$passed" <"$build/tidy/files"
+	;;
+tidy-files)
+	# A second or more for each. One that has passed is not judged again until it, or anything it includes or is
+	# judged by, has changed.
+	passed=$1
+	shift
+	bad=0
+	for file in "$@"; do
+		compile=$(sed -n "s,^  \"command\": \"\(.*\) -o [^ ]* -c $tree/$file\"\,\$,\1,p" "$build/compile_commands.json" |
+			sed 's,\\\(.\),\1,g')
+		eval "$compile -E -C -P -o \"\$build/\$\$.i\" \"\$tree/\$file\""
+		key=$({
+			echo "$compile"
+			cat "$build/judge" "$build/$$.i"
+		} | sed "s,$tree,,g" | sha256sum | cut -d ' ' -f 1)
+		[ ! -e "$passed/$key" ] || continue
+		if clang-tidy -p "$build" --quiet "$file" 2>/dev/null; then
+			: >"$passed/$key"
+		else
+			bad=1
+		fi
+	done
+	rm -f "$build/$$.i"
+	exit $bad
 	;;
 words)
 	# Unfinished work, and hosts: the mirror is the machine's own business.
