@@ -28,12 +28,14 @@ enum break_id {
 	BREAK_NO_CLOSE_DEADLINE, /* a close may take for ever */
 	BREAK_STALL_VCPU,	 /* a vCPU waits for the device */
 	BREAK_LEAK_FDS,		 /* files pile up */
+	BREAK_LAX_KERNEL,	 /* C11's stand-in: the kernel seems to let everything through */
 	BREAK_SKIP_CHECK,	 /* C10: one check of virtio/check.h is left out */
 	BREAK_COUNT,
 };
 
-/** Who has to be told of a break for it to take effect: a set. */
-enum break_side { BREAK_IN_VMM = 1, BREAK_IN_DEVICE = 2, BREAK_IN_BOTH = 3 };
+/** Who has to be told of a break for it to take effect: a set. BREAK_IN_TEST: only a program of the
+ * proof that is a client itself. */
+enum break_side { BREAK_IN_VMM = 1, BREAK_IN_DEVICE = 2, BREAK_IN_BOTH = 3, BREAK_IN_TEST = 4 };
 
 struct break_info {
 	const char *name; /* as --break takes it */

@@ -74,6 +74,7 @@ struct client {
 	uint32_t breaks;
 	bool private_cvq, persist;
 	bool arranged; /* groups and maps were set once: BREAK trust-reset believes in that */
+	bool lax;      /* BREAK lax-kernel takes effect: while a step is at work */
 	struct facts facts;
 	uint64_t backend; /* features on offer */
 	uint64_t features;
@@ -124,6 +125,8 @@ int client_map(struct client *c, uint32_t asid, uint64_t at, const void *host, u
 	       int perm);
 int client_unmap(struct client *c, uint32_t asid, uint64_t at, uint64_t size);
 int client_batch(struct client *c, uint32_t asid, bool begin);
+/** What the kernel has answered to what it should refuse, with breaks. */
+int client_answer(const struct client *c, int ret);
 
 /** Whether all queues can be expected to work. */
 static inline bool client_live(const struct client *c)

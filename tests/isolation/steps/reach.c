@@ -41,8 +41,9 @@ void run_absent(struct run *r, uint64_t at, const char *what)
 int run_message(struct run *r, int type, uint32_t asid, uint64_t at, uint64_t size,
 		const void *host)
 {
-	return raw_message(r->client.vhost.fd, type, client_asid(&r->client, asid), at, size, host,
-			   VHOST_PERM_RW);
+	return client_answer(&r->client,
+			     raw_message(r->client.vhost.fd, type, client_asid(&r->client, asid),
+					 at, size, host, VHOST_PERM_RW));
 }
 
 void run_reads(struct run *r, uint64_t from, const void *host, const char *what)
