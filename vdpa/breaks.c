@@ -63,10 +63,11 @@ const struct break_info break_table[BREAK_COUNT] = {
 	 "vdpa/device.c: device_reset()"},
     [BREAK_LEAK_FDS] = {"leak-fds", BREAK_IN_VMM, "each start leaves an event fd open",
 			"vdpa/worker.c: start()"},
-    [BREAK_LAX_KERNEL] = {"lax-kernel", BREAK_IN_TEST,
-			  "the row's client maps in every ASID, takes nothing back, and believes that "
-			  "what the kernel refused was done",
-			  "tests/isolation/steps/maps.c: client_answer() and above"},
+    [BREAK_LAX_KERNEL] =
+	{"lax-kernel", BREAK_IN_TEST,
+	 "the row's client maps in every ASID, takes nothing back, and believes that "
+	 "what the kernel refused was done",
+	 "tests/isolation/steps/maps.c: client_answer() and above"},
     [BREAK_SKIP_CHECK] =
 	{"skip-check", BREAK_IN_VMM,
 	 "one check on what the guest or the device says is left out: =NAME, or cvq-validate",

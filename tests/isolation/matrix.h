@@ -83,6 +83,7 @@ struct attack {
 	const struct control_demand *demands; /* but these; to a NULL name, or NULL */
 	const char *not_on_sim;		      /* why vdpa_sim cannot show it; or NULL */
 	const char *held[2]; /* how it was held, indexed by enum placement; one short clause */
+	const char *unit;    /* of what its attempts touched, where that is counted; or NULL */
 };
 
 struct row {
@@ -96,9 +97,9 @@ struct row {
 unsigned matrix_rows(void);
 /**
  * Make of @row what the default set has of it, which ends in a minute or so: false if it is left to
- * --full. Every attack stays, with a control; what is left out are a row's other controls, each of
- * which some row shows, and the second placement and long walks where only that or the parent
- * differs.
+ * --full. Every attack stays on VDUSE, with a control; on vdpa_sim those that its translation
+ * decides. What is left out are a row's other controls, and the second placement and long walks
+ * where only that or the parent differs.
  */
 bool matrix_sample(struct row *row);
 /** Row @i, 0 <= i < matrix_rows(), in order of parents, placements, numbers. */

@@ -14,6 +14,14 @@
 #define PROGRAM_MS 150000 /* six times what the slowest takes on an idle machine */
 #define PROGRAM_FULL_MS 900000
 
+/* Any break but one that only a program of the proof can do. */
+static bool breaks_guests(const char *name)
+{
+	int id = break_by_name(name);
+
+	return id < 0 || break_table[id].side != BREAK_IN_TEST;
+}
+
 /* What the options ask for, but for what this host lacks. */
 static bool selected(const struct options *o, const struct row *row)
 {
@@ -22,7 +30,30 @@ static bool selected(const struct options *o, const struct row *row)
 	if (o->enumerate && row->parent != PARENT_PROCESS)
 		return false;
 	/* A program is broken only where it knows how; a guest must see every break that it can. */
-	return !o->brk || !row->attack->program || matrix_row_has_control(row, o->brk);
+	return !o->brk || (!row->attack->program && breaks_guests(o->brk)) ||
+	       matrix_row_has_control(row, o->brk);
+}
+
+/* The default set is cut down; who names rows gets them whole. */
+static bool cut_down(const struct options *o)
+{
+	return !o->full && !o->filters && !o->brk && !o->no_controls;
+}
+
+/* With what only --full has behind the rest. */
+static void list_row(const struct row *row, bool cut)
+{
+	struct row sample = *row;
+	const char *name[CONTROLS_MAX];
+	bool left_out = cut && !matrix_sample(&sample);
+	unsigned sampled = matrix_controls(&sample, name), controls = matrix_controls(row, name);
+	unsigned now = cut && !left_out ? sampled : controls;
+
+	printf("%-33s  %2u  %s%s; controls:", row->name, row->attack->number, row->attack->claim,
+	       left_out ? "; with --full" : "");
+	for (unsigned c = 0; c < controls; c++)
+		printf("%s %s", c == 0 ? "" : c == now ? "; with --full:" : ",", name[c]);
+	putchar('\n');
 }
 
 int plan_list(const struct options *o, struct err *e)
@@ -31,17 +62,11 @@ int plan_list(const struct options *o, struct err *e)
 
 	for (unsigned i = 0; i < matrix_rows(); i++) {
 		struct row row = matrix_row(i);
-		const char *name[CONTROLS_MAX];
-		unsigned controls = matrix_controls(&row, name);
 
 		if (!selected(o, &row))
 			continue;
 		n++;
-		printf("%-33s  %2u  %s; controls:", row.name, row.attack->number,
-		       row.attack->claim);
-		for (unsigned c = 0; c < controls; c++)
-			printf("%s %s", c ? "," : "", name[c]);
-		putchar('\n');
+		list_row(&row, cut_down(o));
 	}
 	if (!n)
 		err_set(e, ERR_USAGE, 0, "prove", "--filter", "selects no row");
@@ -156,12 +181,6 @@ int plan_check(const struct options *o, struct err *e)
 		return 0;
 	return err_set(e, ERR_USAGE, 0, "prove --break", o->brk,
 		       "no row has it for a control, so none would notice");
-}
-
-/* The default set is cut down; who names rows gets them whole. */
-static bool cut_down(const struct options *o)
-{
-	return !o->full && !o->filters && !o->brk && !o->no_controls;
 }
 
 /* How many rows and runs the options ask for, or would if nothing was cut down. */

@@ -511,6 +511,21 @@ static struct finding program_control(const struct evidence *ev)
 	return f;
 }
 
+static void held(struct finding *f, const struct row *row, const struct evidence *ev)
+{
+	const char *how = row->attack->held[row->placement];
+	char n[32];
+	uint64_t touched = 0;
+
+	for (unsigned i = 0; i < ev->attempts; i++)
+		touched += ev->attempt[i].mark.touched;
+	if (row->attack->unit)
+		answer(f, VERDICT_HELD, "%s; %s %s", how, tally_grouped(touched, n),
+		       row->attack->unit);
+	else
+		answer(f, VERDICT_HELD, "%s", how);
+}
+
 struct finding verdict_isolated(const struct row *row, const struct evidence *ev)
 {
 	struct finding f = {.saw = sights(ev)};
@@ -524,7 +539,7 @@ struct finding verdict_isolated(const struct row *row, const struct evidence *ev
 	if (ev->untraced && row->attack->demand & SAW_REACH)
 		answer(&f, VERDICT_HELD, "no secret read, nothing changed (untraced)");
 	else
-		answer(&f, VERDICT_HELD, "%s", row->attack->held[row->placement]);
+		held(&f, row, ev);
 	return f;
 }
 

@@ -69,9 +69,11 @@ static bool has_kasan(void)
 	return found;
 }
 
-static enum known_verdict watch(struct known_run *r)
+static enum known_verdict watch(struct known_run *r, struct caller *replacer,
+				struct caller *injector)
 {
 	char line[200];
+	int code;
 	unsigned long last = 0;
 	int64_t begin = world_ms(), moved = begin;
 
@@ -83,6 +85,12 @@ static enum known_verdict watch(struct known_run *r)
 		if (known_logged(r, "BUG: KASAN:", line, sizeof(line)))
 			return known_shows(r, "after %lu replacements: %s", atomic_load(&replaced),
 					   line);
+		if (caller_wait(replacer, 0, &code) || caller_wait(injector, 0, &code)) {
+			err_set(&r->e, ERR_INTERNAL, 0, "race", r->world.path,
+				"a thread of it came back after %lu replacements",
+				atomic_load(&replaced));
+			return known_failed(r);
+		}
 		if (world_ms() - moved > STALL_MS)
 			return known_shows(r,
 					   "after %lu replacements both threads stopped in the "
@@ -109,12 +117,12 @@ static enum known_verdict run(struct known_run *r)
 	    vhost_set_vring_enable(&r->world.client, 0, true, &r->e))
 		return known_failed(r);
 	world = &r->world;
-	caller_start(replace, NULL);
-	caller_start(inject, NULL);
+	struct caller *replacer = caller_start(replace, NULL);
+	struct caller *injector = caller_start(inject, NULL);
 	wait_ms(200);
 	world_brace();
 	atomic_store(&go, true);
-	return watch(r);
+	return watch(r, replacer, injector);
 }
 
 const struct known k1 = {

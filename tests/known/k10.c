@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <linux/vhost.h>
 
-/* Above everything a process can map, so that find_vma() finds nothing. */
-#define NOWHERE ((void *)(uintptr_t)0x7ffffffff000 - 4096)
+/* The end of user space, so that find_vma() finds nothing: the stack may come as late as the last
+ * page. */
+#define NOWHERE ((void *)(uintptr_t)0x7ffffffff000)
 
 static enum known_verdict run(struct known_run *r)
 {

@@ -18,15 +18,18 @@
 
 #define QEMU_ARGS 64
 
-/* loglevel=5 lets warnings out, and with them every WARN(), which "quiet" would hold back. An
- * emulator translates a program again for each address that it is loaded at: norandmaps. */
-#define COMMAND_LINE "console=ttyS0 loglevel=5 panic=-1 oops=panic norandmaps"
+/* loglevel=5 lets warnings out, and with them every WARN(), which "quiet" would hold back. */
+#define COMMAND_LINE "console=ttyS0 loglevel=5 panic=-1 oops=panic"
+/* An emulator translates a program again for each address that it is loaded at. */
+#define EMULATED " norandmaps"
 
 /*
- * mm/slub.c leaves in its sheaves the addresses of objects it has handed out, where kmemleak finds
- * them: a lost object would count as reachable. A cache with any debugging on has no sheaves.
+ * With five-level page tables KASAN reports one access that is none very early: "wild-memory-access
+ * in do_raw_spin_lock". And mm/slub.c leaves in its sheaves the addresses of objects it has handed
+ * out, where kmemleak finds them: a lost object would count as reachable. A cache with any
+ * debugging on has no sheaves.
  */
-#define SANITIZED " slab_debug=F"
+#define SANITIZED " no5lvl slab_debug=F"
 
 static bool module_nests(const char *module)
 {
@@ -67,8 +70,7 @@ int qemu_choose_accel(enum lab_accel accel, bool *kvm, const char **why_not, str
 #define TCG "tcg,thread=single"
 
 /* Five levels of page tables are one more to walk for each entry of an emulator's TLB, twice in a
- * guest's guest; and with them KASAN reports one access that is none very early:
- * "wild-memory-access in do_raw_spin_lock". */
+ * guest's guest. */
 #define TCG_CPU "max,la57=off"
 
 struct command {
@@ -98,8 +100,8 @@ static void build_command(struct command *c, const struct qemu *q, const struct 
 	snprintf(c->wire, sizeof(c->wire), "socket,id=wire,fd=%d", fd[WIRE]);
 	snprintf(c->monitor, sizeof(c->monitor), "socket,id=monitor,fd=%d", fd[MONITOR]);
 	snprintf(c->initrd, sizeof(c->initrd), "/proc/self/fd/%d", fd[INITRD]);
-	snprintf(c->line, sizeof(c->line), "%s%s%s%s", COMMAND_LINE, s->sanitized ? SANITIZED : "",
-		 s->append ? " " : "", s->append ? s->append : "");
+	snprintf(c->line, sizeof(c->line), "%s%s%s%s%s", COMMAND_LINE, q->kvm ? "" : EMULATED,
+		 s->sanitized ? SANITIZED : "", s->append ? " " : "", s->append ? s->append : "");
 
 	add(c, program ? program : "qemu-system-x86_64", NULL);
 	add(c, "-accel", q->kvm ? "kvm" : TCG);

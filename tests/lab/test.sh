@@ -207,6 +207,7 @@ usage)
 	lab 64 exec /bin/sh --kernel x --stock
 	lab 64 exec --timeout never "$job" hello
 	lab 64 prove --stock --kernel x
+	lab 64 prove --kernel nothing-of-that-name
 	lab 4 exec --kernel "$here/test.sh" "$job" hello
 	has stderr 'not an x86 bzImage'
 	lab 0 --help

@@ -41,26 +41,27 @@ tidy)
 		echo "only $(wc -l <"$build/tidy/files") sources have a compile command: is this the build of this tree?"
 		exit 1
 	}
-	{ clang-tidy --version && cat .clang-tidy; } >"$build/tidy/judge"
+	{ clang-tidy --version && find . -name .clang-tidy -exec cat {} + && cat "$0"; } >"$build/tidy/judge"
 	passed=${XDG_CACHE_HOME:-$HOME/.cache}/ringfence/tidy
 	mkdir -p "$passed"
 	find "$passed" -type f -mtime +30 -delete
 	xargs -P "$(nproc)" -n 4 sh "$0" tidy-files "$PWD" "$build/tidy" "$passed" <"$build/tidy/files"
 	;;
 tidy-files)
-	# A second or more for each. One that has passed is not judged again until it, or anything it includes or is
-	# judged by, has changed.
+	# A second or more for each. One that has passed is not judged again until a file of those it is made of and
+	# judged by has changed.
 	passed=$1
 	shift
 	bad=0
 	for file in "$@"; do
 		compile=$(sed -n "s,^  \"command\": \"\(.*\) -o [^ ]* -c $tree/$file\"\,\$,\1,p" "$build/compile_commands.json" |
 			sed 's,\\\(.\),\1,g')
-		eval "$compile -E -C -P -o \"\$build/\$\$.i\" \"\$tree/\$file\""
+		eval "$compile -M -MF \"\$build/\$\$.d\" \"\$tree/\$file\""
 		key=$({
-			echo "$compile"
-			cat "$build/judge" "$build/$$.i"
-		} | sed "s,$tree,,g" | sha256sum | cut -d ' ' -f 1)
+			echo "$compile" | sed "s,$tree,,g"
+			cat "$build/judge"
+			sed -e 's,^[^ ]*:,,' -e 's, *\\$,,' "$build/$$.d" | xargs cat
+		} | sha256sum | cut -d ' ' -f 1)
 		[ ! -e "$passed/$key" ] || continue
 		if clang-tidy -p "$build" --quiet "$file" 2>/dev/null; then
 			: >"$passed/$key"
@@ -68,7 +69,7 @@ tidy-files)
 			bad=1
 		fi
 	done
-	rm -f "$build/$$.i"
+	rm -f "$build/$$.d"
 	exit $bad
 	;;
 words)

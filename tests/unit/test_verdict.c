@@ -6,6 +6,8 @@
 #include "good_extent.h"
 #include "test.h"
 
+#include <inttypes.h>
+
 #include "../isolation/matrix.h"
 #include "../isolation/verdict.h"
 
@@ -160,6 +162,48 @@ static void test_matrix_controls(void **state)
 	assert_false(matrix_has_control("no-such"));
 }
 
+static bool in_default(const char *control)
+{
+	for (unsigned i = 0; i < matrix_rows(); i++) {
+		struct row row = matrix_row(i);
+		if (matrix_sample(&row) && matrix_row_has_control(&row, control))
+			return true;
+	}
+	return false;
+}
+
+/* What ./prove runs: every attack where our device can show it, on vdpa_sim some, all of a given
+ * device; each with a control, among them one of each kind. */
+static void test_default_set(void **state)
+{
+	static const char *const kinds[] = {"merge-asid",   "no-asid-ack",
+					    "shared-memfd", "memslot",
+					    "ignore-group", "trust-reset",
+					    "double-fetch", "passthrough",
+					    "unsealed",	    "skip-check=mmio-write-width",
+					    "no-deadline",  "keep-groups",
+					    "lax-kernel",   "no-reset-deadline"};
+	unsigned sim = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < matrix_rows(); i++) {
+		struct row row = matrix_row(i), all = row;
+		const char *id[CONTROLS_MAX];
+		bool whole = row.parent == PARENT_PROCESS || row.parent == PARENT_GIVEN ||
+			     (row.parent == PARENT_VDUSE && row.placement == PLACE_HOLE);
+		bool in = matrix_sample(&row);
+
+		assert_true(in || !whole);
+		sim += in && row.parent == PARENT_SIM;
+		assert_true(!in || matrix_controls(&row, id) >= 1);
+		assert_true(matrix_controls(&row, id) <= matrix_controls(&all, id));
+	}
+	assert_true(sim >= 16);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!in_default(kinds[i]))
+			fail_msg("no row of the default set has %s", kinds[i]);
+}
+
 static void test_good_is_held(void **state)
 {
 	(void)state;
@@ -168,7 +212,21 @@ static void test_good_is_held(void **state)
 		struct evidence ev = good(&row);
 		struct finding f = verdict_isolated(&row, &ev);
 
-		assert_string_equal(f.reason, row.attack->held[row.placement]);
+		const char *how = row.attack->held[row.placement], *unit = row.attack->unit;
+		char counted[280];
+		uint64_t n = 0;
+
+		for (uint32_t a = 0; a < ev.attempts; a++)
+			n += ev.attempt[a].mark.touched;
+		snprintf(counted, sizeof(counted), "%s; %" PRIu64 " %s", how, n, unit ? unit : "");
+		/* The reason has commas in its numbers. */
+		char *to = f.reason;
+		for (const char *from = f.reason; *from; from++)
+			if (!(*from == ',' && from > f.reason && from[-1] >= '0' &&
+			      from[-1] <= '9' && from[1] >= '0' && from[1] <= '9'))
+				*to++ = *from;
+		*to = 0;
+		assert_string_equal(f.reason, unit ? counted : how);
 		assert_int_equal(f.verdict, VERDICT_HELD);
 		assert_int_equal(f.saw, 0);
 		evidence_free(&ev);
@@ -884,6 +942,7 @@ int main(void)
 	    cmocka_unit_test(test_edge_of_ram),
 	    cmocka_unit_test(test_matrix),
 	    cmocka_unit_test(test_matrix_controls),
+	    cmocka_unit_test(test_default_set),
 	    cmocka_unit_test(test_program),
 	    cmocka_unit_test(test_good_is_held),
 	    cmocka_unit_test(test_untraced),

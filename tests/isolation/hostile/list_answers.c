@@ -6,6 +6,8 @@
  */
 #include "row.h"
 
+#include <stddef.h>
+
 #define ON(control) (1U << CONTROL_##control)
 /* The VMM's own deadline is a second (CVQ_DEADLINE_MS); the rest is for a busy machine. */
 #define BOUND_MS 2000
@@ -44,39 +46,56 @@ static void add_ack(struct faults *f, uint8_t ack)
 	lie(f, fault_add(f, "ack 0x%02x", ack), LIE_ACK, REFUSED, ON(ACK))->lie.ack = ack;
 }
 
-/* Out of range, and right again if only some of its bits are looked at. */
-static void list_edges(struct faults *f)
+static bool is_in(const uint32_t *list, size_t n, uint32_t value)
 {
-	static const uint32_t id[] = {1, 2, 0x100, 0x10000, 0x80000000, 0xffffffff};
-	static const uint32_t len[] = {0, 2, 0x101, 0x10001, 0x80000001, 0xffffffff};
-	static const int32_t index[] = {2, 3, -1, -2, 0x100, 0x7fff, -0x8000};
-	static const uint8_t ack[] = {2, 0x7f, 0x80, 0xff};
-
-	for (unsigned i = 0; i < sizeof(id) / sizeof(*id); i++)
-		add_id(f, id[i]);
-	for (unsigned i = 0; i < sizeof(len) / sizeof(*len); i++)
-		add_len(f, len[i]);
-	for (unsigned i = 0; i < sizeof(index) / sizeof(*index); i++)
-		add_index(f, index[i]);
-	for (unsigned i = 0; i < sizeof(ack) / sizeof(*ack); i++)
-		add_ack(f, ack[i]);
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == value)
+			return true;
+	return false;
 }
 
-/* Every power of two with its neighbours, and every byte. */
-static void list_all(struct faults *f)
+#define IS_IN(list, value) is_in(list, sizeof(list) / sizeof((list)[0]), (uint32_t)(value))
+
+/* Out of range, and right again if only some of its bits are looked at. */
+static const uint32_t ids[] = {1, 2, 0x100, 0x10000, 0x80000000, 0xffffffff};
+static const uint32_t lens[] = {0, 2, 0x101, 0x10001, 0x80000001, 0xffffffff};
+static const uint32_t indices[] = {2,	  3,	  (uint32_t)-1,	    (uint32_t)-2,
+				   0x100, 0x7fff, (uint32_t)-0x8000};
+static const uint32_t acks[] = {2, 0x7f, 0x80, 0xff};
+
+static void list_edges(struct faults *f)
 {
+	for (unsigned i = 0; i < sizeof(ids) / sizeof(*ids); i++)
+		add_id(f, ids[i]);
+	for (unsigned i = 0; i < sizeof(lens) / sizeof(*lens); i++)
+		add_len(f, lens[i]);
+	for (unsigned i = 0; i < sizeof(indices) / sizeof(*indices); i++)
+		add_index(f, (int32_t)indices[i]);
+	for (unsigned i = 0; i < sizeof(acks) / sizeof(*acks); i++)
+		add_ack(f, (uint8_t)acks[i]);
+}
+
+/* Every power of two with its neighbours, and every byte; but those, and what is right. */
+static void list_rest(struct faults *f)
+{
+	uint32_t last = 0; /* 2 + 1 is 4 - 1 */
+
 	for (unsigned bit = 1; bit < 32; bit++)
 		for (uint32_t d = 0; d < 3; d++) {
-			add_id(f, (1u << bit) - 1 + d);
-			if ((1u << bit) - 1 + d != 1)
-				add_len(f, (1u << bit) - 1 + d);
+			uint32_t n = (1u << bit) - 1 + d;
+			if (n == last)
+				continue;
+			last = n;
+			if (!IS_IN(ids, n))
+				add_id(f, n);
+			if (n != 1 && !IS_IN(lens, n))
+				add_len(f, n);
+			if (bit < 16 && n != 1 && !IS_IN(indices, n))
+				add_index(f, (int32_t)n);
 		}
-	for (int bit = 1; bit < 16; bit++)
-		for (int d = -1; d < 2; d++)
-			if ((1 << bit) + d != 1)
-				add_index(f, (1 << bit) + d);
 	for (unsigned ack = 2; ack < 256; ack++)
-		add_ack(f, (uint8_t)ack);
+		if (!IS_IN(acks, ack))
+			add_ack(f, (uint8_t)ack);
 }
 
 static void list_times(struct faults *f)
@@ -121,8 +140,7 @@ void list_answers(struct faults *f, bool full)
 {
 	list_times(f);
 	list_shapes(f);
+	list_edges(f);
 	if (full)
-		list_all(f);
-	else
-		list_edges(f);
+		list_rest(f);
 }

@@ -21,8 +21,7 @@ static int set_group(const struct run *r, uint32_t group, uint32_t asid)
 {
 	struct err e = {0};
 
-	return client_answer(&r->client,
-			     vhost_set_group_asid(&r->client.vhost, group, asid, &e));
+	return client_answer(&r->client, vhost_set_group_asid(&r->client.vhost, group, asid, &e));
 }
 
 static uint64_t told(struct run *r)

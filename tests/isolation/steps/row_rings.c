@@ -39,9 +39,9 @@ static void addresses_live(struct run *r)
 	for (uint32_t q = 0; q < QUEUES; q++) {
 		for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
 			struct err e = {0};
-			int ret = client_answer(
-			    c, vhost_set_vring_addr(&c->vhost, q, iova(to[i]), iova(to[i]),
-						    iova(to[i]), &e));
+			int ret =
+			    client_answer(c, vhost_set_vring_addr(&c->vhost, q, iova(to[i]),
+								  iova(to[i]), iova(to[i]), &e));
 			run_attempt(r, ret == -EINVAL,
 				    "SET_VRING_ADDR(queue %u, 0x%llx) after DRIVER_OK: %d", q,
 				    (unsigned long long)to[i], ret);
@@ -58,8 +58,7 @@ static void indices_live(struct run *r)
 		for (unsigned i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
 			struct err e = {0};
 			int ret = client_answer(
-			    &r->client,
-			    vhost_set_vring_base(&r->client.vhost, q, to[i], &e));
+			    &r->client, vhost_set_vring_base(&r->client.vhost, q, to[i], &e));
 			run_attempt(r, ret == -EINVAL,
 				    "SET_VRING_BASE(queue %u, %u) after DRIVER_OK: %d", q, to[i],
 				    ret);
