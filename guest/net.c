@@ -16,8 +16,11 @@
 
 #define RX_BUFFERS NET_OWN_DESCS
 #define RX_BUFFER 2048u
-#define CVQ_PATIENCE_MS                                                                            \
-	500 /* below the host's own deadline, after which it answers with an error */
+/* For a CVQ that has not answered yet: below the host's own deadline, after which it answers with
+ * an error. For one that has: above it, since what is not waited for is done in an attempt, where
+ * the arena may not change. */
+#define CVQ_PATIENCE_MS 500
+#define CVQ_PATIENCE_ALIVE_MS 1500
 #define CVQ_PATIENCE_MIN_MS 40
 
 static struct {
@@ -302,9 +305,9 @@ int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uin
 	if (!net_await_command(n) || !virtq_pop(q, &head, &len))
 		return NET_NO_ANSWER;
 	ack = __atomic_load_n(&memory.ctrl_ack, __ATOMIC_RELAXED);
-	if (ack == NET_OK)
-		n->cvq_patience = CVQ_PATIENCE_MS;
+	if (ack != NET_OK && virtio_read(&n->dev, VREG_STATUS) & VSTATUS_NEEDS_RESET)
+		lose_patience(n); /* the VMM has given up on the device */
 	else
-		lose_patience(n); /* the VMM may have given up on the device, just before we did */
+		n->cvq_patience = CVQ_PATIENCE_ALIVE_MS;
 	return ack;
 }
