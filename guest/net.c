@@ -305,9 +305,9 @@ int net_command(struct net *n, uint8_t class, uint8_t cmd, const void *data, uin
 	if (!net_await_command(n) || !virtq_pop(q, &head, &len))
 		return NET_NO_ANSWER;
 	ack = __atomic_load_n(&memory.ctrl_ack, __ATOMIC_RELAXED);
-	if (ack != NET_OK && virtio_read(&n->dev, VREG_STATUS) & VSTATUS_NEEDS_RESET)
-		lose_patience(n); /* the VMM has given up on the device */
-	else
+	if (ack == NET_OK)
 		n->cvq_patience = CVQ_PATIENCE_ALIVE_MS;
+	else if (virtio_read(&n->dev, VREG_STATUS) & VSTATUS_NEEDS_RESET)
+		lose_patience(n); /* the VMM has given up on the device */
 	return ack;
 }

@@ -84,6 +84,7 @@ struct attack {
 	const char *not_on_sim;		      /* why vdpa_sim cannot show it; or NULL */
 	const char *held[2]; /* how it was held, indexed by enum placement; one short clause */
 	const char *unit;    /* of what its attempts touched, where that is counted; or NULL */
+	enum attempt_shape unit_shape; /* which attempts; SHAPE_PLAIN: all */
 };
 
 struct row {

@@ -518,7 +518,9 @@ static void held(struct finding *f, const struct row *row, const struct evidence
 	uint64_t touched = 0;
 
 	for (unsigned i = 0; i < ev->attempts; i++)
-		touched += ev->attempt[i].mark.touched;
+		if (!row->attack->unit_shape ||
+		    ev->attempt[i].mark.shape == (uint32_t)row->attack->unit_shape)
+			touched += ev->attempt[i].mark.touched;
 	if (row->attack->unit)
 		answer(f, VERDICT_HELD, "%s; %s %s", how, tally_grouped(touched, n),
 		       row->attack->unit);

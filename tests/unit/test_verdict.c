@@ -217,7 +217,9 @@ static void test_good_is_held(void **state)
 		uint64_t n = 0;
 
 		for (uint32_t a = 0; a < ev.attempts; a++)
-			n += ev.attempt[a].mark.touched;
+			if (!row.attack->unit_shape ||
+			    ev.attempt[a].mark.shape == (uint32_t)row.attack->unit_shape)
+				n += ev.attempt[a].mark.touched;
 		snprintf(counted, sizeof(counted), "%s; %" PRIu64 " %s", how, n, unit ? unit : "");
 		/* The reason has commas in its numbers. */
 		char *to = f.reason;

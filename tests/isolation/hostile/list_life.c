@@ -219,6 +219,7 @@ static void list_all(struct faults *f)
 	add_endless(f, READY, LIFE_STOP);
 	add_endless(f, LIVE, LIFE_STOP);
 	add_endless(f, CLOSE, LIFE_SILENT);
+	add_endless(f, CLOSE, LIFE_STOP);
 }
 
 void list_life(struct faults *f, bool full)
