@@ -24,7 +24,7 @@ static enum known_verdict run(struct known_run *r)
 	int fd = world_get_fd(&r->world, 0, WORLD_IOVA, &region);
 	if (fd >= 0)
 		close(fd);
-	if (known_logged(r, k5.warns, line, sizeof(line)) && strstr(line, "WARNING: "))
+	if (known_logged(r, "WARNING: ", line, sizeof(line)) && strstr(line, k5.warns))
 		return known_shows(r, "%s", line);
 	return known_gone(r, "mapped with perm = 0, asked for it (%s), and no warning",
 			  fd < 0 ? "refused" : "given");
