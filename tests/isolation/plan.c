@@ -47,7 +47,7 @@ static void list_row(const struct row *row, bool cut)
 	const char *name[CONTROLS_MAX];
 	bool left_out = cut && !matrix_sample(&sample);
 	unsigned sampled = matrix_controls(&sample, name), controls = matrix_controls(row, name);
-	unsigned now = cut && !left_out ? sampled : controls;
+	unsigned now = left_out ? controls : sampled;
 
 	printf("%-33s  %2u  %s%s; controls:", row->name, row->attack->number, row->attack->claim,
 	       left_out ? "; with --full" : "");

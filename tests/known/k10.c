@@ -5,10 +5,6 @@
 #include <errno.h>
 #include <linux/vhost.h>
 
-/* The end of user space, so that find_vma() finds nothing: the stack may come as late as the last
- * page. */
-#define NOWHERE ((void *)(uintptr_t)0x7ffffffff000)
-
 static enum known_verdict run(struct known_run *r)
 {
 	const struct world *w = &r->world;
@@ -19,9 +15,10 @@ static enum known_verdict run(struct known_run *r)
 		return known_failed(r);
 	/* Elsewhere a failure leaves the others alone: the control. */
 	int elsewhere =
-	    world_message(w, VHOST_IOTLB_UPDATE, 0, 4096, 4096, NOWHERE, VHOST_ACCESS_RW);
+	    world_message(w, VHOST_IOTLB_UPDATE, 0, 4096, 4096, RAW_NOWHERE, VHOST_ACCESS_RW);
 	bool before = world_has(w, 0, WORLD_IOVA);
-	int at_zero = world_message(w, VHOST_IOTLB_UPDATE, 0, 0, 4096, NOWHERE, VHOST_ACCESS_RW);
+	int at_zero =
+	    world_message(w, VHOST_IOTLB_UPDATE, 0, 0, 4096, RAW_NOWHERE, VHOST_ACCESS_RW);
 	if (!elsewhere || !at_zero || !before) {
 		err_set(&r->e, ERR_INTERNAL, 0, "VHOST_IOTLB_UPDATE", w->path,
 			"it was to fail twice (%d, %d) and leave a mapping (%d)", elsewhere,

@@ -94,7 +94,8 @@ static int read_image(struct lab_kernel *k, struct err *e)
 	int fd = open(k->image, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_set(e, ERR_HOST, errno, "open", k->image, "%s", "");
+		return err_set(e, ERR_USAGE, errno, "--kernel", k->image,
+			       "give a bzImage that exists");
 	bool good = pread(fd, head, sizeof(head), 0) == sizeof(head) &&
 		    memcmp(head + 0x202, "HdrS", 4) == 0;
 	if (good)
@@ -119,9 +120,6 @@ int kernel_find(struct lab_kernel *k, const struct lab_opts *o, struct err *e)
 	if (o->kernel) {
 		if (snprintf(k->image, sizeof(k->image), "%s", o->kernel) >= (int)sizeof(k->image))
 			return err_set(e, ERR_USAGE, ENAMETOOLONG, "--kernel", o->kernel, "%s", "");
-		if (access(k->image, R_OK))
-			return err_set(e, ERR_USAGE, errno, "--kernel", o->kernel,
-				       "give a bzImage that exists");
 		snprintf(k->origin, sizeof(k->origin), "%s", o->kernel);
 		ret = read_image(k, e);
 		return ret < 0 ? ret : config_check(k, o->command, e);

@@ -18,6 +18,10 @@
 int raw_message(int vhost_fd, int type, uint32_t asid, uint64_t at, uint64_t size, const void *host,
 		int perm);
 
+/** The end of user space, where no process has memory: below it a hole is skipped to what comes
+ * next (K11), and the stack may come as late as the last page. */
+#define RAW_NOWHERE ((const void *)(uintptr_t)0x7ffffffff000)
+
 /** What a daemon gets for one address: a file descriptor, or -errno. */
 struct region {
 	uint64_t offset, start, last;

@@ -6,8 +6,6 @@
 #include "good_extent.h"
 #include "test.h"
 
-#include <inttypes.h>
-
 #include "../isolation/matrix.h"
 #include "../isolation/verdict.h"
 
@@ -213,21 +211,15 @@ static void test_good_is_held(void **state)
 		struct finding f = verdict_isolated(&row, &ev);
 
 		const char *how = row.attack->held[row.placement], *unit = row.attack->unit;
-		char counted[280];
+		char counted[280], grouped[32];
 		uint64_t n = 0;
 
 		for (uint32_t a = 0; a < ev.attempts; a++)
 			if (!row.attack->unit_shape ||
 			    ev.attempt[a].mark.shape == (uint32_t)row.attack->unit_shape)
 				n += ev.attempt[a].mark.touched;
-		snprintf(counted, sizeof(counted), "%s; %" PRIu64 " %s", how, n, unit ? unit : "");
-		/* The reason has commas in its numbers. */
-		char *to = f.reason;
-		for (const char *from = f.reason; *from; from++)
-			if (!(*from == ',' && from > f.reason && from[-1] >= '0' &&
-			      from[-1] <= '9' && from[1] >= '0' && from[1] <= '9'))
-				*to++ = *from;
-		*to = 0;
+		snprintf(counted, sizeof(counted), "%s; %s %s", how, tally_grouped(n, grouped),
+			 unit ? unit : "");
 		assert_string_equal(f.reason, unit ? counted : how);
 		assert_int_equal(f.verdict, VERDICT_HELD);
 		assert_int_equal(f.saw, 0);

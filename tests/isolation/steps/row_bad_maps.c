@@ -10,11 +10,6 @@
 #include <linux/vhost.h>
 #include <sys/mman.h>
 
-/* Above all that a process can map. */
-/* The end of user space. Below it a hole is skipped to the memory that comes next (K11), and the
- * stack may come as late as the last page. */
-#define NOWHERE ((const void *)(uintptr_t)0x7ffffffff000)
-
 static void legal(struct run *r, int ret, const char *what, uint32_t asid)
 {
 	run_legal(r, ret == 0, "%s, ASID %u: %d", what, asid, ret);
@@ -150,7 +145,7 @@ static void nonsense(struct run *r)
 			run_attempt(r, ret == -EFAULT, "IOTLB message of type %d: %d", types[i],
 				    ret);
 		}
-		int ret = run_message(r, VHOST_IOTLB_UPDATE, asid, EXTRA_AT, PAGE, NOWHERE);
+		int ret = run_message(r, VHOST_IOTLB_UPDATE, asid, EXTRA_AT, PAGE, RAW_NOWHERE);
 		run_attempt(r, ret == -EFAULT, "UPDATE with no memory behind it: %d", ret);
 	}
 	for (unsigned i = 0; i < sizeof(no_asid) / sizeof(no_asid[0]); i++)

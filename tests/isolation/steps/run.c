@@ -156,17 +156,17 @@ static bool enough(const struct run *r)
  */
 static bool run_step(struct run *r, const struct step *s)
 {
+	bool lax = broken(r->how->breaks, BREAK_LAX_KERNEL); /* for the steps alone to notice */
+
 	r->step = s->name;
 	bool works = s->cold || (run_start(r, &isolated) && run_traffic(r));
 	if (!works) {
-		if (!broken(r->how->breaks, BREAK_LAX_KERNEL) &&
-		    (r->client.running || run_start(r, &isolated)))
+		if (!lax && (r->client.running || run_start(r, &isolated)))
 			run_reach(r);
 		if (!r->how->breaks || enough(r))
 			return false;
 	}
 	uint64_t done = r->t->attempts + r->t->legal;
-	bool lax = broken(r->how->breaks, BREAK_LAX_KERNEL);
 	r->excused = false;
 	r->client.lax = lax;
 	s->run(r);
@@ -176,7 +176,7 @@ static bool run_step(struct run *r, const struct step *s)
 	if (enough(r) || r->parent.lost || (!client_live(&r->client) && !run_start(r, &isolated)))
 		return false;
 	run_traffic(r);
-	if (!lax) /* which only the steps themselves have to notice */
+	if (!lax)
 		run_reach(r);
 	run_traffic(r);
 	return !enough(r);
